@@ -1,0 +1,50 @@
+"""Warnings to the person who measures: what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+UNSETTLED, CONTAMINATED, FEW_ROUNDS = "unsettled", "contaminated", "few rounds"
+
+#: Fewer rounds than this give an interval too wide to tell small differences.
+ENOUGH_ROUNDS = 10
+
+_OF_CASES = {
+    UNSETTLED: "still got faster when timing began: their times may be too high; repeat them alone with -k",
+    CONTAMINATED: "lost over 5 % of the processor to other guests of the host: trust ratios, not times",
+    FEW_ROUNDS: f"had fewer than {ENOUGH_ROUNDS} rounds: raise --benchmark-max-time for narrower intervals",
+}
+
+
+def on_machine(environment: Mapping[str, Any]) -> list[str]:
+    """What about this machine makes measuring hard."""
+    found = []
+    load, cores = environment["load_at_start"], environment["cores"]
+    if load > 0.5 * cores:
+        found.append(
+            f"the machine is busy (load {load:.1f} on {cores} cores): stop other work and start again"
+        )
+    if environment["frequency_governor"] in ("powersave", "conservative", "ondemand"):
+        found.append(
+            f"the CPU frequency governor is {environment['frequency_governor']!r}: "
+            "set it to 'performance' (cpupower frequency-set -g performance)"
+        )
+    if environment["turbo"] == "on":
+        found.append("turbo is on, clocks follow heat and load: switch it off to compare absolute times")
+    if environment["throttled"]:
+        found.append(
+            "the CPU has throttled since it started: cool it, or expect slower times late in the run"
+        )
+    if environment["onednn"] == "unknown":
+        found.append("oneDNN did not answer in a child process: its version and instruction set are missing")
+    return found
+
+
+def on_cases(cases: Mapping[str, list[str]]) -> list[str]:
+    """One sentence for each reason in ``cases``, which maps reasons to case ids."""
+    return [
+        f"{len(ids)} case{'s' * (len(ids) > 1)} {_OF_CASES[reason]} (such as {ids[0]})"
+        for reason, ids in cases.items()
+        if ids
+    ]

@@ -1,0 +1,11 @@
+"""What the machine can do: matrix product, memory bandwidth, the cost of a call."""
+
+from bench.cases import SCHEMA
+from bench.workloads import started
+
+
+def test_ceiling(benchmark, run, ceiling):
+    benchmark.group = "ceilings"
+    outcome = run.measurements.settled(started(lambda: ceiling.prepare(run.framework)))
+    benchmark.extra_info.update(schema=SCHEMA, ceiling=ceiling.as_dict(), **outcome.extra_info())
+    benchmark(outcome.workload.call)

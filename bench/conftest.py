@@ -1,0 +1,153 @@
+"""pytest wiring and nothing else: options, parametrisation, pytest-benchmark's hooks."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bench import advice, environment, grids
+from bench.cases import DIRECTIONS, DTYPES, MODES
+from bench.progress import Progress
+from bench.replay import Replay
+from bench.run import Run
+
+RUN = pytest.StashKey[Run]()
+PROGRESS = pytest.StashKey[Progress]()
+REPLAY = pytest.StashKey[Replay]()
+
+#: What rows can be grouped by: ``--benchmark-group-by=param:direction,param:shape``.
+LAYER_PARAMETERS = ("layer", "direction", "mode", "device", "dtype", "shape")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("convolution cases")
+    group.addoption("--grid", metavar="NAME", help=f"the shapes to measure: {', '.join(grids.NAMES)}")
+    group.addoption("--shapes", metavar="FILE", help="measure the shapes in this CSV or JSON file instead")
+    for name, values in (("directions", DIRECTIONS), ("modes", MODES), ("dtypes", DTYPES)):
+        group.addoption(f"--{name}", metavar="A,B", help=f"only these of {', '.join(values)}")
+    group.addoption(
+        "--devices", metavar="A,B", help="only these, such as CPU:0,GPU:0 (default: all there are)"
+    )
+    group.addoption(
+        "--in-turn",
+        action="store_true",
+        help="measure each layer alone by pytest-benchmark's own loop instead of in lock-step",
+    )
+    group.addoption("--shuffle-seed", metavar="N", help="the order of comparisons (default: from the clock)")
+
+
+def pytest_configure(config):
+    if config.option.help or config.option.version:
+        return
+    try:
+        config.stash[RUN] = Run(vars(config.option))
+    except ValueError as error:
+        pytest.exit(str(error), returncode=2)
+
+
+def pytest_report_header(config):
+    run = config.stash[RUN]
+    facts = run.environment
+    return [
+        f"environment {facts['fingerprint']}: {facts['backend']} {facts.get(facts['backend'], '')}, "
+        f"Keras {facts['keras']}, oneDNN {facts['onednn']}, {facts['cores']} cores of {facts['cpu']}",
+        f"grid {run.grid}: {len(run.comparisons)} comparisons, {len(run.cases)} cases, "
+        f"shuffled by seed {run.seed}",
+        *(f"warning: {text}" for text in advice.on_machine(facts)),
+    ]
+
+
+def pytest_generate_tests(metafunc):
+    run = metafunc.config.stash[RUN]
+    if "case" in metafunc.fixturenames:
+        values = [[getattr(case, name) for name in LAYER_PARAMETERS] for case, _ in run.cases.values()]
+        metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(run.cases))
+    if "ceiling" in metafunc.fixturenames:
+        metafunc.parametrize("limit", list(run.ceilings), ids=list(run.ceilings))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Give each layer's test the timer that its samples will be replayed by."""
+    run = config.stash[RUN]
+    for item in items:
+        if "case" in item.fixturenames and not run.in_turn:
+            item.stash[REPLAY] = Replay(run.timer_name)
+            item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
+
+
+def pytest_collection_finish(session):
+    config = session.config
+    run = config.stash[RUN]
+    run.measurements.selected = {
+        run.cases[item.callspec.id][0] for item in session.items if "case" in item.fixturenames
+    }
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter:
+
+        def write(line):
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+        config.stash[PROGRESS] = Progress(len(session.items), time.monotonic, write)
+
+
+def pytest_runtest_teardown(item):
+    if progress := item.config.stash.get(PROGRESS, None):
+        progress.case_done()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for text in advice.on_cases(config.stash[RUN].warned):
+        terminalreporter.write_line(f"warning: {text}", yellow=True)
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    run = config.stash[RUN]
+    machine_info["environment"] = run.environment
+    machine_info["run"] = run.facts()
+
+
+def pytest_benchmark_update_json(config, output_json):
+    output_json["not_measured"] = config.stash[RUN].not_measured
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_benchmark_compare_machine_info(benchmarksession, machine_info, compared_benchmark):
+    """Warn of what differs between the environments, and of nothing that always does.
+
+    pytest-benchmark's own check, which comes next, warns of every jitter of the clock rate; it is
+    shown two equal sides.
+    """
+    saved = compared_benchmark["machine_info"]
+    different = environment.differences(machine_info["environment"], saved.get("environment", {}))
+    if different:
+        benchmarksession.logger.warning(f"The saved run had another environment: {'; '.join(different)}")
+    compared_benchmark["machine_info"] = machine_info
+
+
+@pytest.fixture(scope="session")
+def run(request):
+    return request.config.stash[RUN]
+
+
+@pytest.fixture
+def case(request, run, layer, direction, mode, device, dtype, shape):
+    """The case of this test. Asking for its parameters is what lets the test be parametrised by them."""
+    return run.cases[request.node.callspec.id][0]
+
+
+@pytest.fixture
+def comparison(request, run):
+    return run.cases[request.node.callspec.id][1]
+
+
+@pytest.fixture
+def replay(request):
+    return request.node.stash.get(REPLAY, None)
+
+
+@pytest.fixture
+def ceiling(run, limit):
+    return run.ceilings[limit]

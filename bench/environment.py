@@ -1,0 +1,145 @@
+"""Facts about machine, framework and flags, and the checks for noise that go with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.onednn import OneDnn
+
+#: Variables that change which kernel runs, or how. Those that are set become part of the environment.
+_FLAG_PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_", "KMP_", "MKL_", "KERAS_", "CUDA_", "NVIDIA_TF32")
+#: Those among them that change only what is printed.
+_NO_FLAGS = {"TF_CPP_MIN_LOG_LEVEL", "TF_CPP_VMODULE", "ONEDNN_VERBOSE", "DNNL_VERBOSE"}
+#: What varies between two runs of the same environment.
+_VOLATILE = ("fingerprint", "load_at_start", "frequency_governor", "turbo", "throttled")
+
+#: Above this share of stolen time a case is marked contaminated: a rule, set before looking at results.
+CONTAMINATED_STEAL = 0.05
+
+
+def describe(framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | None) -> dict[str, Any]:
+    """The environment as ``machine_info.environment`` holds it, with its fingerprint."""
+    import keras
+
+    facts = {
+        "host": socket.gethostname(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "backend": backend,
+        "keras": keras.__version__,
+        **framework_facts,
+        "onednn": _onednn_word(onednn),
+        "onednn_details": asdict(onednn) if onednn else None,
+        "flags": flags(os.environ),
+        "frequency_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "turbo": _turbo(),
+        "throttled": (_read("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count") or "0")
+        != "0",
+        "load_at_start": os.getloadavg()[0],
+    }
+    return {**facts, "fingerprint": fingerprint(facts)}
+
+
+def fingerprint(environment: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits, equal for two runs exactly where nothing lasting differs between them."""
+    lasting = {key: value for key, value in environment.items() if key not in _VOLATILE}
+    text = json.dumps(lasting, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def flags(variables: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(variables.items())
+        if name.startswith(_FLAG_PREFIXES) and name not in _NO_FLAGS
+    }
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What lasting differs between two environments, one readable entry each."""
+    names = sorted((set(one) | set(other)) - set(_VOLATILE))
+    return [
+        f"{name}: {other.get(name)} then, {one.get(name)} now"
+        for name in names
+        if one.get(name) != other.get(name)
+    ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counters of the machine and this process at one moment."""
+
+    total_jiffies: int
+    stolen_jiffies: int
+    involuntary_switches: int
+
+    @classmethod
+    def now(cls) -> Reading:
+        cpu_line = _read("/proc/stat") or ""
+        fields = [int(field) for field in cpu_line.partition("\n")[0].split()[1:9]]
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(sum(fields), fields[7] if len(fields) > 7 else 0, usage.ru_nivcsw)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What disturbed the machine while something was measured."""
+
+    #: Share of all processor time that the hypervisor gave to others.
+    steal: float
+    involuntary_switches: int
+
+    @classmethod
+    def between(cls, start: Reading, end: Reading) -> Noise:
+        jiffies = end.total_jiffies - start.total_jiffies
+        stolen = end.stolen_jiffies - start.stolen_jiffies
+        return cls(
+            steal=stolen / jiffies if jiffies > 0 else 0.0,
+            involuntary_switches=end.involuntary_switches - start.involuntary_switches,
+        )
+
+    @property
+    def contaminated(self) -> bool:
+        return self.steal > CONTAMINATED_STEAL
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "contaminated": self.contaminated}
+
+
+def _onednn_word(onednn: OneDnn | None) -> str:
+    if onednn is None:
+        return "unknown"
+    return "on" if onednn.enabled else "off"
+
+
+def _cpu_model() -> str:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def _turbo() -> str | None:
+    no_turbo = _read("/sys/devices/system/cpu/intel_pstate/no_turbo")
+    if no_turbo is not None:
+        return "off" if no_turbo == "1" else "on"
+    boost = _read("/sys/devices/system/cpu/cpufreq/boost")
+    return None if boost is None else ("on" if boost == "1" else "off")
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

@@ -1,0 +1,76 @@
+"""What differs between Keras backends, behind one small interface.
+
+One module a backend, chosen like Keras itself by ``KERAS_BACKEND``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from bench.cases import ConvCase
+
+Call = Callable[[], object]
+AVAILABLE = ("tensorflow",)
+
+
+class Unsupported(Exception):
+    """This framework cannot run this case; the message says why, in the framework's own words."""
+
+
+class Framework(Protocol):
+    """A Keras backend. Every call that it returns waits for the device, and has run once."""
+
+    name: str
+
+    def devices(self) -> tuple[str, ...]:
+        """Every device cases can run on, as ``CPU:0``, ``GPU:0``."""
+
+    def describe(self) -> dict[str, Any]:
+        """Versions, build and settings, for the saved environment."""
+
+    def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
+        """The case's direction and mode as a call without arguments.
+
+        ``layer`` is a Keras layer; ``inputs`` and ``output_gradient`` are float32 arrays in the
+        case's data format. The call returns what it computed. Raises :class:`Unsupported`.
+        """
+
+    def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+        """The product of two random square matrices."""
+
+    def triad(self, elements: int, repeats: int, device: str) -> Call:
+        """``a -= s * b`` in place on float32 vectors, ``repeats`` times in one call."""
+
+    def copy(self, elements: int, repeats: int, device: str) -> Call:
+        """``a = b`` between float32 vectors that exist already, ``repeats`` times in one call."""
+
+    def empty_call(self, mode: str, device: str) -> Call:
+        """A compiled function that does nothing: what a call costs from outside."""
+
+
+def backend() -> str:
+    """The backend that Keras is told to use."""
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def load() -> Framework:
+    """The framework of Keras's backend; ``ValueError`` where there is no module for it."""
+    name = backend()
+    if name not in AVAILABLE:
+        raise ValueError(f"KERAS_BACKEND is {name!r}; this suite measures: {', '.join(AVAILABLE)}")
+    return importlib.import_module(f"bench.frameworks.{name}").FRAMEWORK
+
+
+def choose_devices(asked: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
+    """The devices asked for, or all; ``ValueError`` says which there are."""
+    chosen = []
+    for device in asked or available:
+        name = device.upper() if ":" in device else f"{device.upper()}:0"
+        if name not in available:
+            raise ValueError(f"there is no device {device!r} here; there are: {', '.join(available)}")
+        if name not in chosen:
+            chosen.append(name)
+    return tuple(chosen)

@@ -1,0 +1,241 @@
+"""Named sets of comparisons: which shapes are measured when the user names a grid."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from bench.cases import DIRECTIONS, ConvCase, parts_of
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One geometry, before directions, modes, devices and dtypes are chosen.
+
+    ``fields`` are fields of :class:`ConvCase`; a mode or a dtype among them is pinned: the shape
+    is measured so or not at all.
+    """
+
+    fields: Mapping[str, Any]
+    name: str = ""
+    is_1d: bool = False
+    #: Measure the depthwise and the pointwise layer alone too.
+    parts: bool = False
+    #: Measure the dense layer against a second copy of itself: the noise of this machine.
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cases that are measured in lock-step because they answer one question together."""
+
+    id: str
+    cases: tuple[ConvCase, ...]
+    name: str = ""
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    name: str
+    description: str
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What a grid is crossed with."""
+
+    devices: Sequence[str]
+    directions: Sequence[str] = DIRECTIONS
+    modes: Sequence[str] = ("graph",)
+    dtypes: Sequence[str] = ("float32",)
+    #: Whether the user asked for these modes and dtypes; pinned shapes outside them are then left out.
+    chosen: frozenset[str] = field(default_factory=frozenset)
+
+
+def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
+    """Every comparison of ``shapes`` under ``axes``; no case appears twice."""
+    seen: set[ConvCase] = set()
+    comparisons = []
+    for shape in shapes:
+        for device in axes.devices:
+            for mode in _values(shape, axes, "mode", axes.modes):
+                for dtype in _values(shape, axes, "dtype", axes.dtypes):
+                    for direction in axes.directions:
+                        settings = {"device": device, "mode": mode, "dtype": dtype, "direction": direction}
+                        comparison = _comparison(shape, settings, seen)
+                        if comparison:
+                            comparisons.append(comparison)
+    return tuple(comparisons)
+
+
+def _values(shape: Shape, axes: Axes, name: str, values: Sequence[str]) -> Sequence[str]:
+    if name not in shape.fields:
+        return values
+    pinned = shape.fields[name]
+    return (pinned,) if name not in axes.chosen or pinned in values else ()
+
+
+def _comparison(shape: Shape, settings: Mapping[str, str], seen: set[ConvCase]) -> Comparison | None:
+    layers = ("conv1d", "separable_conv1d") if shape.is_1d else ("conv2d", "separable_conv2d")
+    dense = ConvCase(layer=layers[0], **{**shape.fields, **settings})
+    separable = dataclasses.replace(dense, layer=layers[1])
+    if dense in seen:
+        return None
+    cases = [dense, separable]
+    if shape.parts and not shape.is_1d:
+        cases += parts_of(separable)
+    cases = [case for case in cases if case not in seen]
+    seen.update(cases)
+    return Comparison(dense.comparison, tuple(cases), shape.name, shape.control)
+
+
+def _square(side: int) -> dict[str, tuple[int, int]]:
+    return {"kernel_size": (side, side)}
+
+
+def _channels(channels: int) -> dict[str, int]:
+    """As many filters as channels, but as in real first layers never fewer than 32."""
+    return {"in_channels": channels, "filters": max(channels, 32)}
+
+
+#: The shape that every one-factor arm starts from is ConvCase's defaults: 8 x 32 x 32 x 64 -> 64, 3x3.
+CENTRE = Shape({}, parts=True, control=True)
+
+_OPTION_ARMS: tuple[dict[str, Any], ...] = (
+    {"strides": (2, 2)},
+    {"padding": "valid"},
+    {"dilation_rate": (2, 2)},
+    {"depth_multiplier": 2},
+    {"depth_multiplier": 4},
+    {"data_format": "channels_first"},
+    {"activation": "relu"},
+    {"use_bias": False},
+    {"input_gradient": False},
+)
+_DTYPE_ARMS = tuple({"dtype": dtype} for dtype in ("bfloat16", "float16", "float64"))
+_SIZE_ARMS: tuple[dict[str, Any], ...] = (
+    {"batch": 1},
+    {"batch": 32},
+    {"height": 8, "width": 8},
+    {"height": 16, "width": 16},
+    {"height": 64, "width": 64},
+    {"filters": 16},
+    {"filters": 256},
+)
+_MODE_ARMS: tuple[dict[str, Any], ...] = ({"mode": "eager"}, {"mode": "xla"})
+
+
+def _default() -> tuple[Shape, ...]:
+    plane = tuple(
+        Shape({**_channels(channels), **_square(side)}, parts=side == 3, control=side == 3)
+        for channels in (1, 3, 8, 16, 32, 64, 128, 256)
+        for side in (3, 5, 7)
+    )
+    arms = tuple(Shape(arm) for arm in (*_SIZE_ARMS, *_OPTION_ARMS, *_DTYPE_ARMS, *_MODE_ARMS))
+    line = {"height": 1, "width": 1024, "kernel_size": (1, 3)}
+    return (*plane, *arms, Shape(line, is_1d=True))
+
+
+def _claim_12132() -> tuple[Shape, ...]:
+    return tuple(
+        Shape(
+            {"height": 16, "width": 16, "in_channels": channels, "filters": channels},
+            control=channels in (32, 512),
+        )
+        for channels in (32, 64, 128, 256, 512, 1024, 2048)
+    )
+
+
+def _kernels() -> tuple[Shape, ...]:
+    sides = [(k, k) for k in (1, 2, 3, 4, 5, 7, 9, 11, 15)] + [(1, 3), (3, 1), (1, 7), (7, 1)]
+    return tuple(Shape({"kernel_size": k}, parts=True, control=k == (3, 3)) for k in sides)
+
+
+def _options() -> tuple[Shape, ...]:
+    arms = [{}, *_OPTION_ARMS, {"depth_multiplier": 8}, {"strides": (2, 2), "padding": "valid"}, *_DTYPE_ARMS]
+    return tuple(
+        Shape({**arm, "mode": mode}, parts=True, control=not arm)
+        for arm in arms
+        for mode in ("graph", "eager", "xla")
+    )
+
+
+def _mnist_layers() -> tuple[Shape, ...]:
+    common = {"batch": 250, "padding": "valid", "activation": "relu"}
+    first = {"height": 28, "width": 28, "in_channels": 1, "filters": 32, "input_gradient": False}
+    second = {"height": 13, "width": 13, "in_channels": 32, "filters": 64}
+    return (
+        Shape({**common, **first}, name="MNIST layer 1", parts=True, control=True),
+        Shape({**common, **second}, name="MNIST layer 2", parts=True, control=True),
+    )
+
+
+@cache
+def _mobilenet() -> tuple[Shape, ...]:
+    """MobileNet's first layer and its separable blocks, each against the dense layer of the same shape.
+
+    A block's geometry is that of its depthwise layer, its filters those of the pointwise layer
+    that follows. Blocks that repeat are measured once.
+    """
+    text = resources.files("bench").joinpath("shapes/keras_applications.json").read_text("utf-8")
+    layers = json.loads(text)["MobileNet"]
+    shapes = []
+    for layer, following in itertools.pairwise(layers):
+        if layer["kind"] not in ("conv", "dw"):
+            continue
+        shapes.append(
+            Shape(
+                {
+                    "height": layer["H"],
+                    "width": layer["W"],
+                    "in_channels": layer["C"],
+                    "filters": layer["K"] if layer["kind"] == "conv" else following["K"],
+                    "kernel_size": (layer["k"],) * 2,
+                    "strides": (layer["stride"],) * 2,
+                    "padding": layer["padding"],
+                    "use_bias": False,
+                    "input_gradient": layer["kind"] != "conv",
+                },
+                name=f"MobileNet {layer['name']}",
+                parts=True,
+            )
+        )
+    return tuple(shapes)
+
+
+_BUILDERS = {
+    "smoke": (
+        "under a minute: one small shape, all directions",
+        lambda: (
+            Shape(
+                {"batch": 2, "height": 16, "width": 16, "in_channels": 16, "filters": 16},
+                parts=True,
+                control=True,
+            ),
+        ),
+    ),
+    "default": ("channels x kernel size, and one-factor arms for every other axis", _default),
+    "channels": ("32 to 2048 channels, the claim in tensorflow#12132", _claim_12132),
+    "kernels": ("kernel sizes 1 to 15, square and flat", _kernels),
+    "options": ("every layer option, in every mode", _options),
+    "mnist-layers": ("the two convolutions of the article's MNIST network", _mnist_layers),
+    "mobilenet": ("MobileNet's separable blocks against dense layers of the same shape", _mobilenet),
+}
+
+NAMES = tuple(_BUILDERS)
+
+
+def load(name: str) -> Grid:
+    """The grid called ``name``; ``ValueError`` names those there are."""
+    if name not in _BUILDERS:
+        raise ValueError(f"there is no grid {name!r}; there are: {', '.join(NAMES)}")
+    description, build = _BUILDERS[name]
+    return Grid(name, description, build())

@@ -1,0 +1,75 @@
+"""What oneDNN says of itself.
+
+oneDNN reads ``ONEDNN_VERBOSE`` when it is loaded, and logging costs time, so it is asked in a
+child process that runs one small convolution under this process's other settings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+_PROBE = """
+import tensorflow as tf
+step = tf.function(lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"))
+with tf.device("CPU:0"):
+    step(tf.random.normal((1, 16, 16, 16)), tf.random.normal((3, 3, 16, 16)))
+"""
+_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class OneDnn:
+    """oneDNN as TensorFlow uses it here; ``enabled`` is whether a convolution ran in it.
+
+    The rest is empty where nothing was said. ``threads`` is as oneDNN prints it.
+    """
+
+    enabled: bool
+    version: str = ""
+    isa: str = ""
+    runtime: str = ""
+    threads: str = ""
+
+
+class Probe:
+    """Asks in the background: start early, read the answer when nothing else needs the machine."""
+
+    def __init__(self) -> None:
+        environment = {**os.environ, "ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROBE],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def answer(self) -> OneDnn | None:
+        """What oneDNN said; ``None`` where the child did not finish, so that nothing is known."""
+        try:
+            log, _ = self._process.communicate(timeout=_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            return None
+        return parse(log) if self._process.returncode == 0 else None
+
+
+def parse(log: str) -> OneDnn:
+    """Read the header and the primitives of an ``ONEDNN_VERBOSE=1`` log, of oneDNN 2 or 3."""
+
+    def said(pattern: str) -> str:
+        match = re.search(rf"^(?:onednn|dnnl)_verbose,(?:v1,)?info,{pattern}", log, re.MULTILINE)
+        return match[1].strip() if match else ""
+
+    return OneDnn(
+        enabled=bool(re.search(r"^(?:onednn|dnnl)_verbose,.*\bconvolution\b", log, re.MULTILINE)),
+        version=said(r"oneDNN v(\S+)"),
+        isa=said(r"cpu,isa:(.*)"),
+        runtime=said(r"cpu,runtime:([^,\n]*)"),
+        threads=said(r"cpu,runtime:[^,\n]*,nthr:(\d+)"),
+    )

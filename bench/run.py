@@ -1,0 +1,133 @@
+"""What one run measures: from the command line to comparisons, ceilings and a budget."""
+
+from __future__ import annotations
+
+import pkgutil
+import random
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import ceilings, environment, frameworks, grids, onednn, shape_files, workloads
+from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
+from bench.grids import Axes, Comparison, Shape
+from bench.lockstep import Budget
+from bench.measurement import Measurements, Outcome
+
+_DEFAULT_GRID = "default"
+_NARROWED = {"directions": DIRECTIONS, "modes": MODES, "dtypes": DTYPES}
+
+
+class Run:
+    """One session's comparisons in their shuffled order, its ceilings, framework and environment.
+
+    ``options`` maps the names of command-line options to their values. Raises ``ValueError``
+    with one sentence for whatever is wrong with them.
+    """
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.grid, shapes = _shapes(options["grid"], options["shapes"])
+        self.seed = _seed(options["shuffle_seed"])
+        self.in_turn: bool = options["in_turn"]
+        chosen = {name: _choice(name, options[name]) for name in _NARROWED}
+        asked_devices = _words(options["devices"])
+
+        # Asked while the framework loads here; answered before anything is timed.
+        probe = onednn.Probe() if frameworks.backend() == "tensorflow" else None
+        self.framework = frameworks.load()
+        devices = frameworks.choose_devices(asked_devices, self.framework.devices())
+        axes = Axes(
+            devices,
+            **{name: values for name, values in chosen.items() if values},
+            chosen=frozenset(name.removesuffix("s") for name, values in chosen.items() if values),
+        )
+        comparisons = list(grids.expand(shapes, axes))
+        if not comparisons:
+            raise ValueError(
+                f"nothing is left of {self.grid} with these directions, modes, dtypes and devices"
+            )
+        random.Random(self.seed).shuffle(comparisons)
+        #: Every case with its comparison, by the case's id, in the order of measuring.
+        self.cases: dict[str, tuple[ConvCase, Comparison]] = {
+            case.id: (case, comparison) for comparison in comparisons for case in comparison.cases
+        }
+        self.comparisons: tuple[Comparison, ...] = tuple(comparisons)
+        self.ceilings = {ceiling.id: ceiling for ceiling in _ceilings([c for c, _ in self.cases.values()])}
+        self.environment = environment.describe(
+            self.framework.describe(), self.framework.name, probe.answer() if probe else None
+        )
+
+        self.timer_name = str(options["benchmark_timer"])
+        self.measurements = Measurements(
+            prepare=lambda case: workloads.prepare(self.framework, case),
+            budget=_budget(options),
+            clock=pkgutil.resolve_name(self.timer_name),
+            warmup_calls=options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0,
+        )
+        #: Cases that the framework cannot run, with its reason.
+        self.not_measured: list[dict[str, Any]] = []
+        #: Ids of cases that a person should be warned about, by reason.
+        self.warned: dict[str, list[str]] = {}
+
+    def facts(self) -> dict[str, Any]:
+        """What this run was asked to do, for the saved file."""
+        return {"grid": self.grid, "shuffle_seed": self.seed, "in_turn": self.in_turn}
+
+    def refuse(self, case: ConvCase, reason: str) -> None:
+        self.not_measured.append({"case": case.as_dict(), "reason": reason})
+
+    def warn(self, case: ConvCase, outcome: Outcome) -> None:
+        for reason in outcome.reasons_to_warn():
+            self.warned.setdefault(reason, []).append(case.id)
+
+
+def _shapes(grid: str | None, shapes_file: str | None) -> tuple[str, Sequence[Shape]]:
+    if grid and shapes_file:
+        raise ValueError("--grid and --shapes exclude each other: give one of them")
+    if shapes_file:
+        return shapes_file, shape_files.read(Path(shapes_file))
+    name = grid or _DEFAULT_GRID
+    return name, grids.load(name).shapes
+
+
+def _ceilings(cases: Sequence[ConvCase]) -> tuple[ceilings.Ceiling, ...]:
+    def used(values: Sequence[str], name: str) -> list[str]:
+        return [value for value in values if any(getattr(case, name) == value for case in cases)]
+
+    devices = sorted({case.device for case in cases})
+    return ceilings.wanted(devices, used(DTYPES, "dtype"), used(MODES, "mode"))
+
+
+def _budget(options: Mapping[str, Any]) -> Budget:
+    precision = options.get("benchmark_precision")
+    return Budget(
+        max_time=float(options["benchmark_max_time"]),
+        min_rounds=options["benchmark_min_rounds"],
+        min_time=float(options["benchmark_min_time"]),
+        calibration_precision=options["benchmark_calibration_precision"],
+        precision=None if precision is None else float(precision),
+        confidence=float(options.get("benchmark_confidence") or Budget.confidence),
+        disable_gc=options["benchmark_disable_gc"],
+    )
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def _choice(name: str, text: str | None) -> list[str]:
+    words = _words(text)
+    for word in words:
+        if word not in _NARROWED[name]:
+            raise ValueError(f"--{name} has no {word!r}; there are: {', '.join(_NARROWED[name])}")
+    return list(dict.fromkeys(words))
+
+
+def _seed(text: str | None) -> int:
+    if text is None:
+        return time.time_ns() % 2**32
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--shuffle-seed must be a whole number, not {text!r}") from None

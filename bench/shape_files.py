@@ -1,0 +1,137 @@
+"""``--shapes FILE``: the user's own layers, from CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.cases import FIELDS, ConvCase
+from bench.grids import Shape
+
+#: Chosen on the command line or by the suite, not by a shape.
+_NOT_IN_FILES = ("layer", "direction", "device")
+COLUMNS = ("name", *(name for name in FIELDS if name not in _NOT_IN_FILES))
+_PAIRS = ("kernel_size", "strides", "dilation_rate")
+_NUMBERS = ("batch", "height", "width", "in_channels", "filters", "depth_multiplier")
+_FLAGS = ("input_gradient", "use_bias")
+_WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class ShapeFileError(ValueError):
+    """One sentence that names the file and, where there is one, the line and the column."""
+
+
+def read(path: Path) -> tuple[Shape, ...]:
+    """The shapes in ``path``, in its order.
+
+    CSV has a header; JSON is a list of objects. Missing columns take ConvCase's defaults; a
+    pair of numbers is written ``3`` or ``3x5`` (JSON also ``[3, 5]``). All are 2-D layers.
+
+    Raises :class:`ShapeFileError`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ShapeFileError(f"cannot read the shapes file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ShapeFileError(f"{path} is not text in UTF-8 (byte {error.start})") from error
+    rows = _json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text)
+    shapes = tuple(_shape(where, row) for where, row in rows)
+    if not shapes:
+        raise ShapeFileError(f"{path} holds no shapes")
+    return shapes
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    reader = csv.reader(text.splitlines(), skipinitialspace=True, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        for column, name in enumerate(header, start=1):
+            if name not in COLUMNS:
+                raise ShapeFileError(f"{path}, line 1, column {column}: {_no_column(name)}")
+            if name in header[: column - 1]:
+                raise ShapeFileError(f"{path}, line 1, column {column}: {name!r} appears twice")
+        for values in reader:
+            if not any(value.strip() for value in values):
+                continue
+            where = f"{path}, line {reader.line_num}"
+            if len(values) != len(header):
+                raise ShapeFileError(f"{where}: {len(values)} values for {len(header)} columns")
+            row = {name: value.strip() for name, value in zip(header, values, strict=True)}
+            yield where, {name: value for name, value in row.items() if value}
+    except csv.Error as error:
+        raise ShapeFileError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ShapeFileError(f"{path}, line {error.lineno}, column {error.colno}: {error.msg}") from error
+    if not isinstance(rows, list):
+        raise ShapeFileError(f"{path} must be a list of shapes, [{{...}}, ...]")
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}, shape {number}"
+        if not isinstance(row, dict):
+            raise ShapeFileError(f"{where} must be an object, {{...}}")
+        for name in row:
+            if name not in COLUMNS:
+                raise ShapeFileError(f"{where}: {_no_column(name)}")
+        yield where, row
+
+
+def _no_column(name: str) -> str:
+    return f"there is no column {name!r}; there are: {', '.join(COLUMNS)}"
+
+
+def _shape(where: str, row: dict[str, Any]) -> Shape:
+    fields = {}
+    for name, value in row.items():
+        try:
+            if name != "name":
+                fields[name] = _value(name, value)
+        except ValueError as error:
+            raise ShapeFileError(f"{where}, column {name!r}: {error}") from error
+    try:
+        ConvCase(**fields)
+    except ValueError as error:
+        raise ShapeFileError(f"{where}: {error}") from error
+    return Shape(fields, name=str(row.get("name", "")))
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _PAIRS:
+        return _pair(value)
+    if name in _NUMBERS:
+        return _number(value)
+    if name in _FLAGS and isinstance(value, str):
+        if value.lower() not in _WORDS:
+            raise ValueError(f"must be true or false, not {value!r}")
+        return _WORDS[value.lower()]
+    if name == "activation":
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"must be the name of an activation, not {value!r}")
+        return None if value in (None, "", "none", "linear") else value
+    return value
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    numbers = value.split("x") if isinstance(value, str) else value
+    if not isinstance(numbers, list | tuple):
+        numbers = [numbers]
+    if len(numbers) not in (1, 2):
+        raise ValueError(f"must be one number or two, such as 3 or 3x5, not {value!r}")
+    numbers = [_number(number) for number in numbers]
+    return (numbers[0], numbers[-1])
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, bool | float):
+        raise ValueError(f"must be a whole number, not {value!r}")
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"must be a whole number, not {value!r}") from None

@@ -1,0 +1,91 @@
+"""From a case to a prepared call: the Keras layer, its random inputs, its direction and mode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.cases import ConvCase
+from bench.frameworks import Call, Framework, Unsupported
+
+_SEED = 20190924
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Something to time. ``first_call_seconds`` is what tracing, compiling, creating primitives and
+    the first run took together."""
+
+    call: Call
+    first_call_seconds: float
+
+
+def prepare(framework: Framework, case: ConvCase) -> Workload:
+    """What ``case`` says, called once. Every call waits for the device.
+
+    Weights, inputs and output gradients are random and the same for the same case. Two workloads
+    share nothing but the code. Raises :class:`Unsupported`.
+    """
+    import keras
+
+    keras.utils.set_random_seed(_SEED)
+    try:
+        layer = keras_layer(case)
+        layer.build((case.batch, *_laid_out(case, case.height, case.width, case.in_channels)))
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
+    random = np.random.default_rng(_SEED)
+    inputs = _random_array(random, case, case.height, case.width, case.in_channels)
+    output_gradient = _random_array(random, case, *case.output_size, case.filters)
+    return started(lambda: framework.layer_call(case, layer, inputs, output_gradient))
+
+
+def started(build: Callable[[], Call]) -> Workload:
+    """The call that ``build`` returns, having called it."""
+    start = time.perf_counter()
+    call = build()
+    return Workload(call, time.perf_counter() - start)
+
+
+def keras_layer(case: ConvCase) -> Any:
+    """The layer of ``case``, not yet built, from ``keras.layers``."""
+    import keras
+
+    def sizes(pair: tuple[int, int]) -> int | tuple[int, int]:
+        return pair[1] if case.is_1d else pair
+
+    common: dict[str, Any] = {
+        "kernel_size": sizes(case.kernel_size),
+        "strides": sizes(case.strides),
+        "dilation_rate": sizes(case.dilation_rate),
+        "padding": case.padding,
+        "data_format": case.data_format,
+        "activation": case.activation,
+        "use_bias": case.use_bias,
+        "dtype": case.dtype,
+    }
+    layers = keras.layers
+    if case.layer in ("conv2d", "pointwise_conv2d"):
+        return layers.Conv2D(case.filters, **common)
+    if case.layer == "conv1d":
+        return layers.Conv1D(case.filters, **common)
+    common["depth_multiplier"] = case.depth_multiplier
+    if case.layer == "depthwise_conv2d":
+        return layers.DepthwiseConv2D(**common)
+    if case.layer == "separable_conv2d":
+        return layers.SeparableConv2D(case.filters, **common)
+    return layers.SeparableConv1D(case.filters, **common)
+
+
+def _laid_out(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:
+    spatial = (width,) if case.is_1d else (height, width)
+    return (channels, *spatial) if case.data_format == "channels_first" else (*spatial, channels)
+
+
+def _random_array(random: np.random.Generator, case: ConvCase, height: int, width: int, channels: int) -> Any:
+    shape = (case.batch, *_laid_out(case, height, width, channels))
+    return random.standard_normal(shape, dtype=np.float32)
