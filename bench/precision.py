@@ -2,7 +2,8 @@
 
 Measures the default grid's centre in fresh processes, by turns in lock-step and by plain
 pytest-benchmark, one layer after the other, in the same total time; prints how much the
-separable/dense ratio varies between the processes.
+separable/dense ratio varies between the processes. --disturb adds what a shared machine has: a
+neighbour that copies memory on one core for a few seconds, rests for a few, and so on.
 """
 
 from __future__ import annotations
@@ -14,27 +15,53 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from bench.cases import DIRECTIONS
+
 METHODS = {"lock-step": [], "in turn": ["--in-turn"]}
+_NEIGHBOUR = """
+import random, time
+block = bytearray(64 * 2**20)
+while True:
+    end = time.monotonic() + random.uniform(1, 4)
+    while time.monotonic() < end:
+        bytes(block)
+    time.sleep(random.uniform(1, 4))
+"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.precision", description=__doc__)
     parser.add_argument("--processes", type=int, default=8, help="fresh processes a method (default: 8)")
     parser.add_argument("--seconds", default="1.0", help="measuring time a layer (default: 1.0)")
+    parser.add_argument("--disturb", action="store_true", help="with a noisy neighbour")
     arguments = parser.parse_args()
     if arguments.processes < 2:
         parser.error("--processes must be at least 2: one process has no variation")
 
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, neighbour(arguments.disturb):
         for number in range(arguments.processes):
             for method in METHODS if number % 2 == 0 else reversed(METHODS):
                 for direction, ratio in measure(method, arguments.seconds, Path(folder)).items():
                     ratios[direction, method].append(ratio)
                 print(f"process {number + 1} of {arguments.processes}, {method}: done", file=sys.stderr)
+    print("With a noisy neighbour." if arguments.disturb else "With the machine as it is.")
     print(table(ratios, arguments.processes, arguments.seconds))
+
+
+@contextmanager
+def neighbour(wanted: bool) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", _NEIGHBOUR]) if wanted else None
+    try:
+        yield
+    finally:
+        if process:
+            process.kill()
+            process.wait()
 
 
 def measure(method: str, seconds: str, folder: Path) -> dict[str, float]:
@@ -65,7 +92,7 @@ def table(ratios: dict[tuple[str, str], list[float]], processes: int, seconds: s
         "",
         f"{'direction':<10} {'method':<10} {'mean':>6} {'min':>6} {'max':>6} {'variation':>10}",
     ]
-    for direction in dict.fromkeys(direction for direction, _ in ratios):
+    for direction in DIRECTIONS:
         variation = {}
         for method in METHODS:
             values = ratios[direction, method]

@@ -1,0 +1,1 @@
+"""What the measurements mean: reads saved results, never a framework, and writes reports."""

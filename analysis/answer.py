@@ -1,0 +1,166 @@
+"""Comparisons -> the answer in plain sentences, most important first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis import sweeps, verdicts
+from bench.cases import DIRECTIONS
+
+
+def sentences(pairs: pd.DataFrame) -> list[str]:
+    """What the comparisons in ``pairs`` (see ``pairs.table``) say, as sentences with numbers.
+
+    The first answers the question; the rest say where the border runs, what a single setting
+    changes and what became of the promise of the FLOPs. Without comparisons, one sentence says so.
+    """
+    if pairs.empty:
+        return ["Nothing here compares SeparableConv2D with Conv2D: measure both layers of a shape."]
+    centre, arms = sweeps.arms(pairs)
+    found = [
+        _how_many(pairs),
+        *_border(sweeps.plane(pairs)),
+        *_turning(centre, arms),
+        *_promise(pairs, centre),
+    ]
+    return [*found, *_extremes(pairs)]
+
+
+def speed(ratio: float, low: float | None = None, high: float | None = None) -> str:
+    """A time ratio in words: ``2.2 times as fast (2.1 to 2.3)``, ``1.20 times as slow (...)``."""
+    slow = ratio >= 1
+    bounds = (low, high) if slow else (high and 1 / high, low and 1 / low)
+    text = f"{number(ratio if slow else 1 / ratio)} times as {'slow' if slow else 'fast'}"
+    if low is None or high is None:
+        return text
+    return f"{text} ({number(bounds[0])} to {number(bounds[1])})"
+
+
+def number(value: float) -> str:
+    """Two or three digits, as many as a ratio measured here deserves."""
+    if value < 2:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _how_many(pairs: pd.DataFrame) -> str:
+    counts = pairs["verdict"].value_counts()
+    slower = int(counts.get(verdicts.SLOWER, 0))
+    others = [
+        f"{words} in {int(counts[verdict])}"
+        for verdict, words in (
+            (verdicts.FASTER, "faster"),
+            (verdicts.SAME, "about the same"),
+            (verdicts.UNDECIDED, "undecided"),
+        )
+        if counts.get(verdict)
+    ]
+    where = []
+    for mode, rows in pairs.groupby("mode", sort=False):
+        slow = rows[rows["verdict"] == verdicts.SLOWER]
+        if slow.empty:
+            where.append(f"{mode} none of {len(rows)}")
+            continue
+        measured, slower_ones = rows["direction"].value_counts(), slow["direction"].value_counts()
+        by_direction = [
+            f"{direction} {slower_ones.get(direction, 0)} of {measured[direction]}"
+            for direction in DIRECTIONS
+            if direction in measured
+        ]
+        where.append(f"{mode} {', '.join(by_direction)}")
+    return (
+        f"SeparableConv2D is slower than Conv2D in {slower} of the {len(pairs)} comparisons measured here"
+        f"{', ' if others else ''}{_listed(others)}. Slower: {'; '.join(where)}."
+    )
+
+
+def _border(plane: pd.DataFrame) -> list[str]:
+    """Where slower ends and faster begins on the plane of channels and kernel sizes."""
+    found = []
+    for (device, dtype, mode), panel in plane.groupby(["device", "dtype", "mode"], sort=False):
+        parts = []
+        for direction in DIRECTIONS:
+            cells = panel[panel["direction"] == direction]
+            if len(cells):
+                parts.append(f"{direction} {_border_of(cells)}")
+        kernels = sorted({"×".join(map(str, size)) for size in panel["kernel_size"]})
+        channels = sorted(set(panel["in_channels"]))
+        found.append(
+            f"Over {channels[0]} to {channels[-1]} channels and kernels {_listed(kernels)} "
+            f"({mode}, {dtype}, {device}): {'; '.join(parts)}."
+        )
+    return found
+
+
+def _border_of(cells: pd.DataFrame) -> str:
+    channels = sorted(set(cells["in_channels"]))
+    word = {c: set(cells.loc[cells["in_channels"] == c, "verdict"]) for c in channels}
+    slower = [c for c in channels if verdicts.SLOWER in word[c]]
+    always_faster = []
+    for c in reversed(channels):
+        if word[c] != {verdicts.FASTER}:
+            break
+        always_faster.insert(0, c)
+    if not slower:
+        text = "nowhere slower"
+    else:
+        kernels = cells[(cells["in_channels"] == slower[-1]) & (cells["verdict"] == verdicts.SLOWER)]
+        sizes = _listed(["×".join(map(str, size)) for size in sorted(kernels["kernel_size"])])
+        text = f"slower up to {slower[-1]} channel{'s' * (slower[-1] > 1)} (there with {sizes})"
+    if always_faster:
+        return f"{text}, faster with every kernel from {always_faster[0]} on"
+    return f"{text}, and at no channel count faster with every kernel"
+
+
+def _turning(centre: pd.Series | None, arms: pd.DataFrame) -> list[str]:
+    """Single settings that make the layer slower where the shape they start from is not."""
+    if centre is None:
+        return []
+    starts = arms[arms["is_centre"]].drop_duplicates("direction").set_index("direction")["verdict"]
+    changed = arms[~arms["is_centre"] & (arms["verdict"] == verdicts.SLOWER)]
+    changed = changed[changed["direction"].map(starts) != verdicts.SLOWER]
+    changed = changed[~changed["axis"].isin(("channels", "kernel size"))]
+    if changed.empty:
+        return []
+    worst = changed.sort_values("ratio", ascending=False)
+    parts = [
+        f"{row['axis']} {row['value']} ({row['direction']}: {speed(row['ratio'], row['low'], row['high'])})"
+        for _, row in worst.drop_duplicates(["axis", "value"]).iterrows()
+    ]
+    return [f"Starting from {centre['shape']}, single settings that make it slower: {_listed(parts)}."]
+
+
+def _promise(pairs: pd.DataFrame, centre: pd.Series | None) -> list[str]:
+    """What FLOPs promise against what arrives, at the centre or, without one, over all."""
+    if centre is None:
+        promised, measured = pairs["promised"].median(), pairs["ratio"].median()
+        return [
+            f"FLOPs promise that it is {speed(promised)} (median of all comparisons); "
+            f"measured, it is {speed(measured)}."
+        ]
+    names = ["shape", "mode", "dtype", "device"]
+    rows = pairs[(pairs[names] == centre[names]).all(axis=1)]
+    parts = [
+        f"{row['direction']} {speed(row['ratio'], row['low'], row['high'])}, "
+        f"{number(1 / row['promised'])} promised by FLOPs"
+        for _, row in _by_direction(rows).iterrows()
+    ]
+    return [f"At {centre['shape']} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}."]
+
+
+def _extremes(pairs: pd.DataFrame) -> list[str]:
+    best, worst = pairs.loc[pairs["ratio"].idxmin()], pairs.loc[pairs["ratio"].idxmax()]
+    return [
+        f"The extremes: {speed(best['ratio'], best['low'], best['high'])} at {best['pair']}, "
+        f"{speed(worst['ratio'], worst['low'], worst['high'])} at {worst['pair']}."
+    ]
+
+
+def _by_direction(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values("direction", key=lambda column: column.map(DIRECTIONS.index))
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

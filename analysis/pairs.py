@@ -1,0 +1,90 @@
+"""Rows -> one row a comparison: SeparableConv2D against Conv2D."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import cost, roofline, stats, verdicts
+from analysis.results import Results
+from bench.cases import DENSE_OF, FIELDS
+
+#: What identifies a comparison: every field of its cases but the layer.
+SETTINGS = tuple(name for name in FIELDS if name != "layer")
+
+
+def noise(results: Results) -> float:
+    """This environment's noise, from the controls of all its runs."""
+    controls = results.layers["control_ratio"].dropna()
+    return verdicts.noise(controls, results.layers["run"].nunique())
+
+
+def table(results: Results) -> pd.DataFrame:
+    """One row a comparison that has both layers.
+
+    Columns: ``pair``, ``name``, ``shape`` and the comparison's settings; ``ratio`` (separable time
+    over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict`` and
+    ``reason``; ``promised`` (the ratio of FLOPs); for each of ``dense`` and ``separable``:
+    ``_seconds``, ``_flops``, ``_bytes``, ``_limit_seconds``, ``_bound_by`` and ``_of_limit`` (the
+    share of the limit that was reached; missing without ceilings); ``settled``, ``contaminated``.
+    """
+    devices = roofline.ceilings(results.ceilings)
+    threshold = noise(results)
+    layers = results.layers[results.layers["ratio"].notna()]
+    rows = [
+        _row(group, devices, threshold)
+        for _, group in layers.groupby("pair", sort=False)
+        if group["layer"].isin(list(DENSE_OF)).any() and group["layer"].isin(list(DENSE_OF.values())).any()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], noise: float) -> dict[str, object]:
+    separable = group[group["layer"].isin(list(DENSE_OF))]
+    dense = group[~group.index.isin(separable.index)]
+    case = separable.iloc[0]["case"]
+    ratio = _ratio(separable)
+    verdict = verdicts.judge(ratio, noise)
+    row = {
+        "pair": separable.iloc[0]["pair"],
+        "name": separable.iloc[0]["name"],
+        "shape": case.shape,
+        "is_1d": case.is_1d,
+        **{name: getattr(case, name) for name in SETTINGS},
+        "activation": case.activation or "linear",
+        "ratio": ratio.value,
+        "low": ratio.low,
+        "high": ratio.high,
+        "replicates": len(separable),
+        "verdict": verdict.word,
+        "reason": verdict.reason,
+        "settled": bool(group["settled"].all()),
+        "contaminated": bool(group["contaminated"].any()),
+    }
+    for word, rows in (("dense", dense), ("separable", separable)):
+        row |= {f"{word}_{key}": value for key, value in _layer(rows, devices).items()}
+    row["promised"] = row["separable_flops"] / row["dense_flops"]
+    return row
+
+
+def _ratio(separable: pd.DataFrame) -> stats.Estimate:
+    """From one run, the median of its turns; from several, one ratio a run, since runs are what varies."""
+    if len(separable) == 1:
+        return stats.median(separable.iloc[0]["ratios"])
+    return stats.geometric_mean(separable["ratio"])
+
+
+def _layer(rows: pd.DataFrame, devices: dict[str, roofline.Ceilings]) -> dict[str, object]:
+    case, seconds = rows.iloc[0]["case"], float(rows["seconds"].median())
+    found = {
+        "id": case.id,
+        "seconds": seconds,
+        "flops": cost.flops(case),
+        "bytes": cost.least_bytes(case),
+        "limit_seconds": float("nan"),
+        "bound_by": "",
+    }
+    ceilings = devices.get(case.device)
+    if ceilings and ceilings.can_judge(case):
+        limit = roofline.limit(case, ceilings)
+        found |= {"limit_seconds": limit.seconds, "bound_by": limit.bound_by}
+    return {**found, "of_limit": found["limit_seconds"] / seconds}

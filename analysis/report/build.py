@@ -1,0 +1,207 @@
+"""Results -> a folder with ``index.html``, ``figures/`` and ``data/``; all of it, or nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from analysis import answer, figures, pairs, parts, roofline, sweeps
+from analysis.results import Results
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure of the report. ``how_to_read`` is its caption and, with ``says``, its text alternative."""
+
+    key: str
+    title: str
+    how_to_read: str
+    says: str
+    svg: bytes
+    data: pd.DataFrame
+
+    @property
+    def data_uri(self) -> str:
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report in memory: its sentences, its page, and what lies beside it."""
+
+    sentences: list[str]
+    html: str
+    pictures: list[Picture]
+    tables: Mapping[str, pd.DataFrame]
+
+
+def build(results: Results) -> Report:
+    """The report on the runs of one environment."""
+    table = pairs.table(results)
+    ceilings = roofline.ceilings(results.ceilings)
+    sentences = answer.sentences(table)
+    pictures = _pictures(table, ceilings)
+    part_sums = parts.table(results)
+    tables = {
+        "comparisons": table,
+        "cases": results.layers.drop(columns=["case", "ratios", "control_ratios"]),
+        "ceilings": results.ceilings,
+        "parts": part_sums,
+        **{picture.key: picture.data for picture in pictures},
+    }
+    html = _template().render(
+        sentences=sentences,
+        pictures=pictures,
+        comparisons=table.to_dict("records"),
+        parts=part_sums.to_dict("records"),
+        noise=pairs.noise(results),
+        controls=int(results.layers["control_ratio"].notna().sum()),
+        replicates=len(results.runs),
+        runs=results.runs.to_dict("records"),
+        environment=_flat(results.environment),
+        headline=results.environment,
+        ceilings=ceilings,
+        not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
+        has_ceilings=bool(ceilings),
+    )
+    return Report(sentences, html, pictures, tables)
+
+
+def write(report: Report, folder: Path) -> None:
+    """Put ``report`` into ``folder``: everything is made elsewhere first, and the page comes last.
+
+    Other files in ``folder`` stay. Raises ``OSError`` where it cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".report-") as made:
+        files = []
+        for picture in report.pictures:
+            files.append(_write(Path(made, "figures", f"{picture.key}.svg"), picture.svg))
+        for name, table in report.tables.items():
+            files.append(_write(Path(made, "data", f"{name}.csv"), table.to_csv(index=False).encode()))
+        files.append(_write(Path(made, "index.html"), report.html.encode()))
+        for file in files:
+            target = folder / file.relative_to(made)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, target)
+
+
+def point_latest(folder: Path) -> None:
+    """Let ``latest`` beside ``folder`` point to it, at no moment to nothing."""
+    link = folder.parent / "latest"
+    made = folder.parent / f".latest-{os.getpid()}"
+    made.symlink_to(folder.name, target_is_directory=True)
+    os.replace(made, link)
+
+
+def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) -> list[Picture]:
+    if table.empty:
+        return []
+    plane = sweeps.plane(table)
+    centre, arms = sweeps.arms(table)
+    centre_shape = centre["shape"] if centre is not None else ""
+    with figures.style():
+        candidates = [
+            _picture(
+                "plane",
+                "Where it wins and where it loses",
+                "Time of SeparableConv2D over time of Conv2D, below each its 95 % interval. Blue: separable "
+                "is faster; orange: slower; white: no difference.",
+                plane,
+                figures.heatmaps,
+            ),
+            _picture(
+                "named_shapes",
+                "Named shapes",
+                "Time of SeparableConv2D over time of Conv2D with 95 % intervals; right of the line it is "
+                "slower.",
+                table[table["name"] != ""],
+                figures.named_shapes,
+            ),
+            _picture(
+                "promise",
+                "What FLOPs promise and what arrives",
+                "Each point is a comparison. On the diagonal, time shrinks as FLOPs do; above the horizontal "
+                "line, the layer with fewer FLOPs is the slower one.",
+                table,
+                figures.promise,
+            ),
+            _picture(
+                "arms",
+                "One factor at a time",
+                f"From the shape {centre_shape} (hollow points) one setting changes, all others stay; filters "
+                "follow channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
+                "line it is slower.",
+                arms,
+                figures.arms,
+            ),
+            _picture(
+                "roofline",
+                "How far from what the machine can do",
+                "Achieved FLOP/s over FLOPs a byte of compulsory traffic. The lines are this machine's "
+                "measured ceilings, with the bandwidth of the smallest and of the largest working set.",
+                table,
+                lambda rows: figures.rooflines(rows, ceilings),
+            ),
+        ]
+    return [picture for picture in candidates if picture]
+
+
+def _picture(
+    key: str, title: str, how_to_read: str, data: pd.DataFrame, draw: Callable[[pd.DataFrame], Any]
+) -> Picture | None:
+    figure = draw(data)
+    if figure is None:
+        return None
+    svg = io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    figures.close(figure)
+    counts = data["verdict"].value_counts()
+    says = ", ".join(f"{word} {count}" for word, count in counts.items())
+    return Picture(key, title, how_to_read, f"{len(data)} comparisons: {says}.", svg.getvalue(), data)
+
+
+def _template():
+    environment = Environment(
+        loader=PackageLoader("analysis.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {
+        "milliseconds": _milliseconds,
+        "ratio": answer.number,
+        "percent": lambda share: f"{100 * share:.0f} %",
+        "giga": lambda rate: f"{rate / 1e9:.0f}",
+        "size": figures.size_in_words,
+    }
+    return environment.get_template("report.html.j2")
+
+
+def _milliseconds(seconds: float) -> str:
+    """Three significant digits."""
+    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+
+
+def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as (dotted name, value) lines."""
+    lines = []
+    for key, value in facts.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            lines += _flat(value, f"{name}.")
+        else:
+            lines.append((name, "not readable here" if value is None else str(value)))
+    return lines
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path

@@ -1,0 +1,189 @@
+"""Saved files -> tidy tables. Several files of one environment are replicates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+import pandas as pd
+
+from bench.cases import FIELDS, SCHEMA, ConvCase
+
+MEASURE_COMMAND = "pytest bench/ --benchmark-autosave"
+
+
+class ResultsError(ValueError):
+    """One sentence that names the file and says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything read, as tables.
+
+    ``runs``: one row a file: run, file, datetime, fingerprint, environment (a dict), grid.
+    ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
+    ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
+    settled, contaminated, trace.
+    ``ceilings``: one row a limit and run: its fields, seconds (the fastest call).
+    ``not_measured``: case id and reason.
+    """
+
+    runs: pd.DataFrame
+    layers: pd.DataFrame
+    ceilings: pd.DataFrame
+    not_measured: pd.DataFrame
+
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """The environment of the newest run."""
+        return self.runs.iloc[-1]["environment"]
+
+    def of_newest_environment(self) -> Results:
+        """The runs whose environment has the fingerprint of the newest run's."""
+        kept = set(self.runs.loc[self.runs["fingerprint"] == self.environment["fingerprint"], "run"])
+        return Results(*(table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables()))
+
+    def _tables(self) -> tuple[pd.DataFrame, ...]:
+        return self.runs, self.layers, self.ceilings, self.not_measured
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """The result files that ``paths`` name; a folder stands for every JSON file below it.
+
+    Raises :class:`ResultsError` for a path that does not exist and for a folder without any.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(path.rglob("*.json"))
+            if not found:
+                raise ResultsError(f"there are no results in {path}: measure first, with {MEASURE_COMMAND}")
+            files += found
+        elif path.exists():
+            files.append(path)
+        else:
+            raise ResultsError(f"there is no {path}: measure first, with {MEASURE_COMMAND}")
+    return list(dict.fromkeys(files))
+
+
+def load(files: Iterable[Path]) -> Results:
+    """Read result files; the tables are in the order of the runs' dates.
+
+    Raises :class:`ResultsError` where a file is cut off, foreign, of a newer schema or without one.
+    """
+    saved = sorted(((file, _read(file)) for file in files), key=lambda item: item[1]["datetime"])
+    runs, layers, ceilings, refused = [], [], [], []
+    for run, (file, content) in enumerate(saved):
+        environment = content["machine_info"]["environment"]
+        runs.append(
+            {
+                "run": run,
+                "file": str(file),
+                "datetime": content["datetime"],
+                "fingerprint": environment["fingerprint"],
+                "environment": environment,
+                **{f"run_{key}": value for key, value in content["machine_info"].get("run", {}).items()},
+            }
+        )
+        for row in content["benchmarks"]:
+            if "ceiling" in row["extra_info"]:
+                ceilings.append({"run": run, **row["extra_info"]["ceiling"], "seconds": row["stats"]["min"]})
+            else:
+                layers.append({"run": run, **_layer(file, row)})
+        for entry in content.get("not_measured", ()):
+            case = _case(file, entry["case"])
+            refused.append({"run": run, "case": case, "id": case.id, "reason": entry["reason"]})
+    return Results(
+        pd.DataFrame(runs),
+        pd.DataFrame(layers, columns=["run", *_LAYER_COLUMNS]),
+        pd.DataFrame(ceilings, columns=["run", *_CEILING_COLUMNS]),
+        pd.DataFrame(refused, columns=["run", "case", "id", "reason"]),
+    )
+
+
+_LAYER_COLUMNS = (
+    *("case", "id", *FIELDS, "shape", "pair", "name", "seconds", "seconds_q1", "seconds_q3", "seconds_min"),
+    *("rounds", "ratio", "ratios", "control_ratio", "control_ratios", "first_call_seconds", "settled"),
+    *("contaminated", "trace"),
+)
+_CEILING_COLUMNS = (
+    *("kind", "device", "dtype", "mode", "size", "repeats", "flops", "bytes", "working_set_bytes", "seconds"),
+)
+
+
+def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    info, stats = row["extra_info"], row["stats"]
+    case = _case(file, info["case"])
+    paired, control = info["paired"] or {}, info.get("control") or {}
+    return {
+        "case": case,
+        "id": case.id,
+        **{name: getattr(case, name) for name in FIELDS},
+        "shape": case.shape,
+        "pair": info["pair"],
+        "name": info.get("shape", ""),
+        "seconds": stats["median"],
+        "seconds_q1": stats["q1"],
+        "seconds_q3": stats["q3"],
+        "seconds_min": stats["min"],
+        "rounds": stats["rounds"],
+        "ratio": paired.get("ratio"),
+        "ratios": paired.get("ratios"),
+        "control_ratio": control.get("ratio"),
+        "control_ratios": control.get("ratios"),
+        "first_call_seconds": info["first_call_seconds"],
+        "settled": info["settled"],
+        "contaminated": bool((info.get("noise") or {}).get("contaminated")),
+        "trace": info.get("trace"),
+    }
+
+
+def _case(file: Path, fields: Mapping[str, Any]) -> ConvCase:
+    try:
+        return ConvCase.from_dict(fields)
+    except ValueError as error:
+        raise ResultsError(f"{file} holds a case that cannot exist: {error}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultsError(f"cannot read {file}: {error.strerror}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ResultsError(f"{file} is not JSON, or was cut off: {error}") from error
+    _check_schema(file, content)
+    try:
+        _validator()(content)
+    except fastjsonschema.JsonSchemaException as error:
+        raise ResultsError(f"{file} is not a result file of this suite: {error.message}") from error
+    return content
+
+
+def _check_schema(file: Path, content: Any) -> None:
+    """Say it in words where a file is of another version, before the details are looked at."""
+    rows = content.get("benchmarks") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or "machine_info" not in content:
+        raise ResultsError(f"{file} was not written by pytest-benchmark")
+    for row in rows:
+        info = row.get("extra_info") if isinstance(row, dict) else None
+        version = info.get("schema") if isinstance(info, dict) else None
+        if not isinstance(version, int):
+            raise ResultsError(f"{file} was not measured by this suite: its rows carry no schema")
+        if version > SCHEMA:
+            raise ResultsError(
+                f"{file} has schema {version}, this version reads up to {SCHEMA}: update this project"
+            )
+
+
+@cache
+def _validator() -> Callable[[Any], Any]:
+    return fastjsonschema.compile(
+        json.loads(resources.files("analysis").joinpath("contract.json").read_text("utf-8"))
+    )

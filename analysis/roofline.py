@@ -1,0 +1,86 @@
+"""Measured ceilings -> the least time that a case could take on this machine.
+
+The cache-aware roofline: a kernel takes at least max(FLOPs / peak, bytes / bandwidth), with the
+bandwidth measured on a working set no larger than the kernel's own. The kernels of a case run one
+after another, so their least times add up. (Williams et al., CACM 52(4), 2009; Ilic et al., IEEE
+Computer Architecture Letters 13(1), 2014.)
+
+Ceilings are the fastest calls measured, bytes are compulsory traffic, and FLOPs are those of the
+direct algorithm: a time below the limit is possible only for an algorithm with fewer (Winograd).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import cost
+from bench.cases import ConvCase
+
+COMPUTE, BANDWIDTH = "compute", "bandwidth"
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """What one device can do."""
+
+    #: FLOP/s of the fastest matrix product, by dtype.
+    peak_flops: Mapping[str, float]
+    #: (working set in bytes, bytes a second), by rising working set and falling rate.
+    bandwidths: tuple[tuple[int, float], ...]
+    #: Seconds that calling an empty compiled function takes, by mode.
+    empty_call_seconds: Mapping[str, float]
+
+    def bandwidth(self, working_set_bytes: float) -> float:
+        """Bytes a second for this working set: the ceiling of the next smaller one measured."""
+        index = bisect_right([size for size, _ in self.bandwidths], working_set_bytes) - 1
+        return self.bandwidths[max(index, 0)][1]
+
+    def can_judge(self, case: ConvCase) -> bool:
+        return case.dtype in self.peak_flops and bool(self.bandwidths)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The least time of a case, and what most of it is spent on."""
+
+    seconds: float
+    bound_by: str
+
+
+def ceilings(table: pd.DataFrame) -> dict[str, Ceilings]:
+    """The ceilings of each device in ``Results.ceilings``; over several runs, the best."""
+    found = {}
+    for device, rows in table.groupby("device"):
+        products = rows[rows["kind"] == "matrix_product"]
+        streams = rows[rows["kind"].isin(("copy", "triad"))]
+        calls = rows[rows["kind"] == "empty_call"]
+        rates = (streams["bytes"] / streams["seconds"]).groupby(streams["working_set_bytes"]).max()
+        # A small set may by chance have been measured slower than a larger one; the bound must
+        # stay a bound, so it never rises with the working set.
+        rates = rates.sort_index(ascending=False).cummax().sort_index()
+        found[device] = Ceilings(
+            (products["flops"] / products["seconds"]).groupby(products["dtype"]).max().to_dict(),
+            tuple(rates.items()),
+            calls.groupby("mode")["seconds"].min().to_dict(),
+        )
+    return found
+
+
+def limit(case: ConvCase, ceilings: Ceilings) -> Limit:
+    """The least time for ``case``; ``KeyError`` where its dtype has no measured peak."""
+    by_bound = {COMPUTE: 0.0, BANDWIDTH: 0.0}
+    for kernel in cost.kernels(case):
+        seconds, bound_by = kernel_limit(kernel, case.dtype, ceilings)
+        by_bound[bound_by] += seconds
+    return Limit(sum(by_bound.values()), max(by_bound, key=by_bound.get))
+
+
+def kernel_limit(kernel: cost.Kernel, dtype: str, ceilings: Ceilings) -> tuple[float, str]:
+    """The least seconds of one kernel, and what bounds it."""
+    compute = kernel.flops / ceilings.peak_flops[dtype]
+    traffic = kernel.bytes / ceilings.bandwidth(kernel.bytes)
+    return (compute, COMPUTE) if compute >= traffic else (traffic, BANDWIDTH)

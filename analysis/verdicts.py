@@ -1,0 +1,48 @@
+"""From an interval and this machine's noise to a word that may be relied on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.stats import Estimate
+
+SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
+
+#: No effect below this is called a difference, however quiet the machine seems.
+LEAST_NOISE = 0.02
+#: What one run cannot see: how much a ratio moves between fresh processes. Measured by
+#: ``python -m bench.precision``; replicates replace the assumption.
+SINGLE_RUN_NOISE = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    word: str
+    reason: str
+
+
+def noise(control_ratios: Iterable[float], replicates: int) -> float:
+    """The relative change that this machine shows where there is none.
+
+    The 95th percentile of |A/A ratio - 1| over the controls (layers measured against a second
+    copy of themselves), but at least :data:`LEAST_NOISE`, and :data:`SINGLE_RUN_NOISE` in one run.
+    """
+    changes = [math.expm1(abs(math.log(ratio))) for ratio in control_ratios]
+    floor = LEAST_NOISE if replicates > 1 else SINGLE_RUN_NOISE
+    return max([floor, *([float(np.percentile(changes, 95))] if changes else [])])
+
+
+def judge(ratio: Estimate, noise: float) -> Verdict:
+    """What ``ratio`` (time of the layer over time of its base) says, given the noise."""
+    low, high = 1 / (1 + noise), 1 + noise
+    if ratio.low > high:
+        return Verdict(SLOWER, "beyond the noise")
+    if ratio.high < low:
+        return Verdict(FASTER, "beyond the noise")
+    if ratio.low >= low and ratio.high <= high:
+        return Verdict(SAME, "within the noise")
+    return Verdict(UNDECIDED, "the interval reaches into the noise")
