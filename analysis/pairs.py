@@ -12,38 +12,37 @@ from bench.cases import DENSE_OF, FIELDS
 SETTINGS = tuple(name for name in FIELDS if name != "layer")
 
 
-def noise(results: Results) -> float:
-    """This environment's noise, from the controls of all its runs."""
-    controls = results.layers["control_ratio"].dropna()
-    return verdicts.noise(controls, results.layers["run"].nunique())
+def noise(results: Results, replicates: int) -> float:
+    """This environment's noise, from the controls of all its runs, for a comparison measured so often."""
+    return verdicts.noise(results.layers["control_ratio"].dropna(), replicates)
 
 
 def table(results: Results) -> pd.DataFrame:
     """One row a comparison that has both layers.
 
     Columns: ``pair``, ``name``, ``shape`` and the comparison's settings; ``ratio`` (separable time
-    over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict`` and
-    ``reason``; ``promised`` (the ratio of FLOPs); for each of ``dense`` and ``separable``:
+    over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict``,
+    its ``reason`` and the ``noise`` it was judged by; ``promised`` (the ratio of FLOPs); for each of ``dense`` and ``separable``:
     ``_seconds``, ``_flops``, ``_bytes``, ``_limit_seconds``, ``_bound_by`` and ``_of_limit`` (the
     share of the limit that was reached; missing without ceilings); ``settled``, ``contaminated``.
     """
     devices = roofline.ceilings(results.ceilings)
-    threshold = noise(results)
     layers = results.layers[results.layers["ratio"].notna()]
     rows = [
-        _row(group, devices, threshold)
+        _row(group, devices, results)
         for _, group in layers.groupby("pair", sort=False)
         if group["layer"].isin(list(DENSE_OF)).any() and group["layer"].isin(list(DENSE_OF.values())).any()
     ]
     return pd.DataFrame(rows)
 
 
-def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], noise: float) -> dict[str, object]:
+def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], results: Results) -> dict[str, object]:
     separable = group[group["layer"].isin(list(DENSE_OF))]
     dense = group[~group.index.isin(separable.index)]
     case = separable.iloc[0]["case"]
     ratio = _ratio(separable)
-    verdict = verdicts.judge(ratio, noise)
+    threshold = noise(results, replicates=len(separable))
+    verdict = verdicts.judge(ratio, threshold)
     row = {
         "pair": separable.iloc[0]["pair"],
         "name": separable.iloc[0]["name"],
@@ -57,6 +56,7 @@ def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], noise: floa
         "replicates": len(separable),
         "verdict": verdict.word,
         "reason": verdict.reason,
+        "noise": threshold,
         "settled": bool(group["settled"].all()),
         "contaminated": bool(group["contaminated"].any()),
     }

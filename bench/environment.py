@@ -16,9 +16,14 @@ from typing import Any
 from bench.onednn import OneDnn
 
 #: Variables that change which kernel runs, or how. Those that are set become part of the environment.
-_FLAG_PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_", "KMP_", "MKL_", "KERAS_", "CUDA_", "NVIDIA_TF32")
+#: TensorFlow's are listed by their beginnings, for ``TF_`` alone is Terraform's too, secrets included.
+_FLAG_PREFIXES = (
+    *("TF_ENABLE_", "TF_DISABLE_", "TF_NUM_", "TF_XLA_", "TF_CUDNN_", "TF_GPU_", "TF_FORCE_", "TF_USE_"),
+    *("TF_DETERMINISTIC_", "TF_CPU_", "TF_MKL_", "TF_ONEDNN_", "TF_AUTOTUNE_", "XLA_", "ONEDNN_", "DNNL_"),
+    *("OMP_", "KMP_", "MKL_", "KERAS_", "CUDA_VISIBLE_", "CUDA_DEVICE_", "NVIDIA_TF32"),
+)
 #: Those among them that change only what is printed.
-_NO_FLAGS = {"TF_CPP_MIN_LOG_LEVEL", "TF_CPP_VMODULE", "ONEDNN_VERBOSE", "DNNL_VERBOSE"}
+_NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE"}
 #: What varies between two runs of the same environment.
 _VOLATILE = ("fingerprint", "load_at_start", "frequency_governor", "turbo", "throttled")
 

@@ -35,7 +35,7 @@ def prepare(framework: Framework, case: ConvCase) -> Workload:
     keras.utils.set_random_seed(_SEED)
     try:
         layer = keras_layer(case)
-        layer.build((case.batch, *_laid_out(case, case.height, case.width, case.in_channels)))
+        layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
     except (ValueError, TypeError, NotImplementedError) as error:
         raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
     random = np.random.default_rng(_SEED)
@@ -81,11 +81,12 @@ def keras_layer(case: ConvCase) -> Any:
     return layers.SeparableConv1D(case.filters, **common)
 
 
-def _laid_out(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:
+def tensor_shape(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:
+    """A batch of images of this size, in the case's data format."""
     spatial = (width,) if case.is_1d else (height, width)
-    return (channels, *spatial) if case.data_format == "channels_first" else (*spatial, channels)
+    image = (channels, *spatial) if case.data_format == "channels_first" else (*spatial, channels)
+    return (case.batch, *image)
 
 
 def _random_array(random: np.random.Generator, case: ConvCase, height: int, width: int, channels: int) -> Any:
-    shape = (case.batch, *_laid_out(case, height, width, channels))
-    return random.standard_normal(shape, dtype=np.float32)
+    return random.standard_normal(tensor_shape(case, height, width, channels), dtype=np.float32)

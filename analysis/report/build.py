@@ -63,7 +63,7 @@ def build(results: Results) -> Report:
         pictures=pictures,
         comparisons=table.to_dict("records"),
         parts=part_sums.to_dict("records"),
-        noise=pairs.noise(results),
+        noise={count: pairs.noise(results, count) for count in sorted(set(table.get("replicates", ())))},
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=len(results.runs),
         runs=results.runs.to_dict("records"),
@@ -138,7 +138,7 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
             _picture(
                 "arms",
                 "One factor at a time",
-                f"From the shape {centre_shape} (hollow points) one setting changes, all others stay; filters "
+                f"From the shape {centre_shape} (hollow points) one setting changes, the others stay; filters "
                 "follow channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
                 "line it is slower.",
                 arms,

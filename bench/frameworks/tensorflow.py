@@ -199,7 +199,7 @@ def backward_graph(
     saved = [tensor for ref, tensor in activations.items() if ref in read]
 
     backward = whole.prune([dy_in, *saved], whole.structured_outputs[1])
-    left = FORWARD_OPERATIONS.intersection(op.type for op in _operations_behind(backward.outputs))
+    left = FORWARD_OPERATIONS.intersection(op.type for op in operations_behind(backward.outputs))
     if left:
         raise RuntimeError(f"the backward function still computes forward: {', '.join(sorted(left))}")
     values = whole.prune([x_in, dy_in], saved)(x, dy)
@@ -212,7 +212,7 @@ def backward_graph(
     return gradients, (dy, *values)
 
 
-def _operations_behind(outputs: Sequence[tf.Tensor]) -> set[tf.Operation]:
+def operations_behind(outputs: Sequence[tf.Tensor]) -> set[tf.Operation]:
     """The operations that ``outputs`` need; a graph's others are never run."""
     found: set[tf.Operation] = set()
     pending = [tensor.op for tensor in outputs]

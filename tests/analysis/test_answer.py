@@ -1,0 +1,79 @@
+import pandas as pd
+import pytest
+
+from analysis import answer, pairs, results
+from bench.cases import ConvCase
+from tests.analysis import made_results as made
+
+
+def sentences(tmp_path, rows):
+    return answer.sentences(pairs.table(results.load([made.save(tmp_path, rows)])))
+
+
+def ratio_of(case):
+    if case.mode == "xla":
+        return 6.0
+    return {1: 1.5, 8: 1.0, 64: 0.25}[case.in_channels]
+
+
+def test_the_first_sentence_counts_and_says_where(tmp_path):
+    first = sentences(tmp_path, made.grid_rows(ratio_of))[0]
+    assert first.startswith(
+        "SeparableConv2D is slower than Conv2D in 6 of the 18 comparisons measured here, "
+        "faster in 8 and about the same in 4."
+    )
+    assert "graph forward 2 of 8, train 2 of 8" in first
+    assert "xla forward 1 of 1, train 1 of 1" in first
+
+
+def test_the_border_is_told_by_direction(tmp_path):
+    border = sentences(tmp_path, made.grid_rows(ratio_of))[1]
+    assert border == (
+        "Over 1 to 64 channels and kernels 3×3 and 5×5 (graph, float32, CPU:0): "
+        "forward slower up to 1 channel (there with 3×3 and 5×5), faster with every kernel from 64 on; "
+        "train slower up to 1 channel (there with 3×3 and 5×5), faster with every kernel from 64 on."
+    )
+
+
+def test_settings_that_turn_the_verdict_are_named_and_others_are_not(tmp_path):
+    turning = sentences(tmp_path, made.grid_rows(ratio_of))[2]
+    assert "mode xla" in turning
+    assert "6.0 times as slow" in turning
+    assert "strides" not in turning
+
+
+def test_the_promise_of_the_flops_stands_beside_what_arrived(tmp_path):
+    promise = sentences(tmp_path, made.grid_rows(ratio_of))[3]
+    assert promise.startswith("At 8x32x32x64-f64-k3 (graph, float32): forward 4.0 times as fast")
+    assert "promised by FLOPs" in promise
+
+
+def test_nowhere_slower_is_said_so(tmp_path):
+    found = sentences(tmp_path, made.grid_rows(lambda case: 0.5))
+    assert found[0].startswith("SeparableConv2D is slower than Conv2D in 0 of the 18")
+    assert "graph none of 16" in found[0]
+    assert "forward nowhere slower, faster with every kernel from 1 on" in found[1]
+
+
+def test_a_single_shape_still_gets_an_answer(tmp_path):
+    found = sentences(tmp_path, made.comparison_rows(ConvCase(), 0.002, 2.0))
+    assert "slower than Conv2D in 1 of the 1 comparisons" in found[0]
+
+
+def test_nothing_to_compare_is_said_so():
+    assert answer.sentences(pd.DataFrame()) == [
+        "Nothing here compares SeparableConv2D with Conv2D: measure both layers of a shape."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((2.0,), "2.0 times as slow"),
+        ((0.5,), "2.0 times as fast"),
+        ((0.5, 0.4, 0.8), "2.0 times as fast (1.25 to 2.5)"),
+        ((20.0, 18.0, 22.0), "20 times as slow (18 to 22)"),
+    ],
+)
+def test_ratios_are_told_in_words_with_the_interval_the_right_way_round(arguments, words):
+    assert answer.speed(*arguments) == words

@@ -1,0 +1,93 @@
+import pytest
+
+from analysis import cost, pairs, parts, results, sweeps
+from bench.cases import ConvCase, parts_of
+from tests.analysis import made_results as made
+
+
+def load(tmp_path, *runs):
+    files = [
+        made.save(tmp_path, rows, f"{n}.json", when=f"2026-01-{n + 1:02}T00:00:00+00:00")
+        for n, rows in enumerate(runs)
+    ]
+    return results.load(files)
+
+
+def test_a_comparison_is_one_row_with_its_interval_and_verdict(tmp_path):
+    rows = [*made.comparison_rows(ConvCase(), 0.002, 0.5), *made.ceilings()]
+    (row,) = pairs.table(load(tmp_path, rows)).to_dict("records")
+    assert row["ratio"] == pytest.approx(0.5)
+    assert row["low"] < 0.5 < row["high"]
+    assert row["verdict"] == "faster"
+    assert (row["dense_seconds"], row["separable_seconds"]) == (0.002, 0.001)
+    assert row["promised"] == cost.flops(ConvCase(layer="separable_conv2d")) / cost.flops(ConvCase())
+    assert row["dense_of_limit"] == pytest.approx(row["dense_limit_seconds"] / 0.002)
+
+
+def test_of_several_runs_the_runs_make_the_interval(tmp_path):
+    runs = [made.comparison_rows(ConvCase(), 0.002, ratio) for ratio in (0.4, 0.5, 0.625)]
+    (row,) = pairs.table(load(tmp_path, *runs)).to_dict("records")
+    assert row["replicates"] == 3
+    assert row["ratio"] == pytest.approx(0.5)
+    assert row["low"] < 0.4
+    assert row["high"] > 0.625
+
+
+def test_a_layer_without_its_partner_is_no_comparison(tmp_path):
+    loaded = load(tmp_path, [made.layer_row(ConvCase(), 0.002)])
+    assert pairs.table(loaded).empty
+
+
+def test_without_ceilings_there_is_no_distance_from_the_limit(tmp_path):
+    (row,) = pairs.table(load(tmp_path, made.comparison_rows(ConvCase(), 0.002, 0.5))).to_dict("records")
+    assert row["dense_bound_by"] == ""
+    assert row["dense_of_limit"] != row["dense_of_limit"]
+
+
+def test_controls_widen_what_counts_as_noise(tmp_path):
+    rows = made.comparison_rows(ConvCase(), 0.002, 1.15)
+    assert pairs.table(load(tmp_path, rows)).iloc[0]["verdict"] == "slower"
+    control = {"rounds": 1, "ratio": 1.3, "spread": [1.3, 1.3], "ratios": [1.3]}
+    rows = made.comparison_rows(ConvCase(), 0.002, 1.15, control=control)
+    assert pairs.table(load(tmp_path, rows)).iloc[0]["verdict"] == "same"
+
+
+def test_parts_are_added_up_and_compared_with_the_whole(tmp_path):
+    whole = ConvCase(layer="separable_conv2d")
+    depthwise, pointwise = parts_of(whole)
+    rows = [*made.comparison_rows(ConvCase(), 0.002, 0.5)]
+    rows += [made.layer_row(depthwise, 0.0004), made.layer_row(pointwise, 0.0008)]
+    (row,) = parts.table(load(tmp_path, rows)).to_dict("records")
+    assert row["parts_over_whole"] == pytest.approx(1.2)
+    assert parts.table(load(tmp_path, rows[:3])).empty
+
+
+def grid_table(tmp_path, ratio_of=lambda case: 0.5):
+    return pairs.table(load(tmp_path, made.grid_rows(ratio_of)))
+
+
+def test_the_plane_is_found_without_the_arms(tmp_path):
+    plane = sweeps.plane(grid_table(tmp_path))
+    assert len(plane) == 12
+    assert set(plane["mode"]) == {"graph"}
+    assert set(zip(plane["in_channels"], plane["filters"], strict=True)) == {(1, 32), (8, 32), (64, 64)}
+
+
+def test_the_centre_is_where_most_arms_start(tmp_path):
+    centre, arms = sweeps.arms(grid_table(tmp_path))
+    assert centre["shape"] == ConvCase().shape
+    assert centre["mode"] == "graph"
+    assert set(arms["axis"]) == {"channels", "filters", "kernel size", "strides", "mode"}
+    assert set(arms.loc[arms["axis"] == "strides", "value"]) == {"1×1", "2×2"}
+    assert set(arms.loc[arms["axis"] == "channels", "value"]) == {"1", "8", "64"}
+    for _, rows in arms.groupby(["axis", "direction"]):
+        assert rows["is_centre"].sum() == 1
+
+
+def test_shapes_that_share_nothing_have_neither_plane_nor_arms(tmp_path):
+    cases = [ConvCase(batch=n, height=n + 9, filters=n + 3, use_bias=n > 2) for n in (1, 2, 3, 4, 5)]
+    table = pairs.table(load(tmp_path, [row for c in cases for row in made.comparison_rows(c, 0.01, 0.5)]))
+    assert sweeps.plane(table).empty
+    centre, arms = sweeps.arms(table)
+    assert centre is None
+    assert arms.empty

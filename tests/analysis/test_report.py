@@ -1,0 +1,201 @@
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from analysis import results
+from analysis.__main__ import main
+from analysis.report import build
+from bench.cases import ConvCase
+from tests.analysis import made_results as made
+
+HOSTILE = '</script><img src=x onerror=alert(1)>$x^2$ & "quoted"'
+
+
+@pytest.fixture
+def files(tmp_path):
+    rows = [*made.grid_rows(lambda case: 2.0 / case.in_channels), *made.ceilings()]
+    return made.save(tmp_path, rows)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.ids, self.images = [], [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append(tag)
+        self.ids.add(attributes.get("id"))
+        if tag == "a":
+            self.links.append(attributes["href"])
+        if tag == "img":
+            self.images.append(attributes)
+
+
+def test_the_report_is_one_page_that_asks_nobody_for_anything(files, tmp_path):
+    folder = tmp_path / "report"
+    assert run("report", files, "--output", folder).exit_code == 0
+    text = (folder / "index.html").read_text()
+    page = Page(text)
+    assert "default-src 'none'" in text
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "http" not in re.sub(r"base64,[\w+/=]*", "", text).replace("http-equiv", "")
+    assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in page.images)
+
+
+def test_every_figure_has_a_text_alternative_and_its_data_beside_it(files, tmp_path):
+    folder = tmp_path / "report"
+    run("report", files, "--output", folder)
+    page = Page((folder / "index.html").read_text())
+    assert len(page.images) == 4
+    assert all(len(image["alt"]) > 40 for image in page.images)
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        else:
+            assert (folder / link).stat().st_size > 100
+    for image in (folder / "figures").iterdir():
+        assert image.with_suffix(".csv").name in {file.name for file in (folder / "data").iterdir()}
+
+
+def test_names_from_files_are_text_and_never_markup(tmp_path):
+    rows = made.comparison_rows(ConvCase(), 0.002, 0.5, shape=HOSTILE)
+    file = made.save(tmp_path, rows, host=HOSTILE)
+    result = run("report", file, "--output", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "report" / "index.html").read_text()
+    assert "<img src=x" not in text
+    assert "&lt;img src=x" in text
+
+
+def test_the_same_results_give_the_same_page(files, tmp_path):
+    for name in ("one", "two"):
+        run("report", files, "--output", tmp_path / name)
+    one, two = ((tmp_path / name / "index.html").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_the_command_ends_with_three_sentences_and_the_path(files, tmp_path):
+    lines = run("report", files, "--output", tmp_path / "report").output.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("SeparableConv2D is slower than Conv2D in")
+    assert Path(lines[-1]) == tmp_path / "report" / "index.html"
+
+
+def test_latest_points_to_the_newest_report(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        result = run("report", files)
+        assert result.output.splitlines()[-1] == "reports/latest/index.html"
+    assert (tmp_path / "reports" / "latest").is_symlink()
+    assert (tmp_path / "reports" / "latest" / "index.html").exists()
+    assert len(list((tmp_path / "reports").iterdir())) == 2  # one report, one link: nothing is left behind
+
+
+def test_a_report_into_an_existing_folder_keeps_what_else_is_there(files, tmp_path):
+    folder = tmp_path / "report"
+    (folder / "results").mkdir(parents=True)
+    (folder / "results" / "kept.json").write_text("{}")
+    run("report", files, "--output", folder)
+    assert (folder / "results" / "kept.json").exists()
+    assert (folder / "index.html").exists()
+
+
+def test_a_failure_leaves_the_old_report_untouched(files, tmp_path, monkeypatch):
+    folder = tmp_path / "report"
+    run("report", files, "--output", folder)
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    def full_disk(path, content):
+        if path.name == "index.html":
+            raise OSError(28, "No space left on device")
+        return original(path, content)
+
+    original = build._write
+    monkeypatch.setattr(build, "_write", full_disk)
+    result = run("report", files, "--output", folder)
+    assert result.exit_code == 2
+    assert "No space left" in result.output
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{", "cut off"), ("{}", "not written by pytest-benchmark"), (None, "measure first")],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(tmp_path, content, words):
+    file = tmp_path / "bad.json"
+    if content is not None:
+        file.write_text(content)
+    result = run("report", file, "--output", tmp_path / "report")
+    assert result.exit_code == 2
+    assert words in result.output
+    assert len(result.output.splitlines()) == 1
+    assert not (tmp_path / "report").exists()
+
+
+def test_an_output_that_is_a_file_is_refused(files, tmp_path):
+    (tmp_path / "taken").write_text("")
+    assert run("report", files, "--output", tmp_path / "taken").exit_code == 2
+
+
+def test_results_without_a_comparison_still_make_a_report(tmp_path):
+    file = made.save(tmp_path, [made.layer_row(ConvCase(), 0.002)])
+    result = run("report", file, "--output", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    assert "Nothing here compares" in result.output
+
+
+def test_other_environments_are_left_out_and_said_so(tmp_path):
+    rows = made.comparison_rows(ConvCase(), 0.002, 0.5)
+    made.save(tmp_path, rows, "a.json", when="2026-01-01T00:00:00+00:00", fingerprint="old")
+    made.save(tmp_path, rows, "b.json", when="2026-01-02T00:00:00+00:00", fingerprint="new")
+    result = run("report", tmp_path / "a.json", tmp_path / "b.json", "--output", tmp_path / "report")
+    assert "1 run(s) of other environments are left out" in result.output
+
+
+def test_cases_that_could_not_run_are_listed_with_their_reason(tmp_path):
+    file = made.save(tmp_path, made.comparison_rows(ConvCase(), 0.002, 0.5))
+    content = json.loads(file.read_text())
+    content["not_measured"] = [{"case": ConvCase(dtype="float16").as_dict(), "reason": "no <b>kernel</b>"}]
+    file.write_text(json.dumps(content))
+    run("report", file, "--output", tmp_path / "report")
+    assert "no &lt;b&gt;kernel&lt;/b&gt;" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_named_shapes_get_a_figure(tmp_path):
+    cases = [ConvCase(in_channels=channels) for channels in (8, 16)]
+    rows = [r for c in cases for r in made.comparison_rows(c, 0.002, 0.5, shape=f"block ${c.in_channels}")]
+    report = build.build(results.load([made.save(tmp_path, rows)]))
+    assert "named_shapes" in {picture.key for picture in report.pictures}
+
+
+def test_help_loads_neither_tables_nor_figures_nor_a_framework():
+    script = (
+        "import sys; from click.testing import CliRunner; from analysis.__main__ import main;"
+        "print(CliRunner().invoke(main, ['report', '--help']).exit_code);"
+        "print(sorted({'pandas', 'matplotlib', 'scipy', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["0", "[]"]
+
+
+def test_a_report_is_built_without_a_framework(files, tmp_path):
+    script = (
+        "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None;"
+        "from analysis.__main__ import main; main()"
+    )
+    command = [sys.executable, "-c", script, "report", str(files), "--output", str(tmp_path / "report")]
+    assert subprocess.run(command, capture_output=True).returncode == 0

@@ -1,0 +1,110 @@
+import pytest
+
+from bench import advice, environment, frameworks
+from bench.environment import Noise, Reading
+from bench.onednn import OneDnn, parse
+from bench.progress import Progress
+
+FACTS = {"host": "a", "tensorflow": "2.21.0", "cores": 2, "load_at_start": 0.1, "turbo": None}
+
+
+def test_the_fingerprint_changes_with_what_lasts_and_with_nothing_else():
+    one = environment.fingerprint(FACTS)
+    assert environment.fingerprint({**FACTS, "load_at_start": 7.0}) == one
+    assert environment.fingerprint({**FACTS, "tensorflow": "2.22.0"}) != one
+    assert environment.fingerprint(dict(reversed(FACTS.items()))) == one
+
+
+def test_flags_are_the_variables_that_change_kernels():
+    variables = {"TF_ENABLE_ONEDNN_OPTS": "0", "HOME": "/", "ONEDNN_VERBOSE": "1", "OMP_NUM_THREADS": "1"}
+    variables |= {"TF_TOKEN_app_terraform_io": "a secret", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    assert environment.flags(variables) == {"OMP_NUM_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+
+def test_differences_name_what_lasts_and_differs():
+    other = {**FACTS, "tensorflow": "2.20.0", "load_at_start": 3.0}
+    assert environment.differences(FACTS, other) == ["tensorflow: 2.20.0 then, 2.21.0 now"]
+
+
+def test_stolen_time_is_a_share_of_all_processor_time():
+    noise = Noise.between(Reading(1000, 100, 5), Reading(1200, 130, 9))
+    assert noise == Noise(steal=0.15, involuntary_switches=4)
+    assert noise.contaminated
+    assert not Noise.between(Reading(1000, 100, 5), Reading(1000, 100, 5)).contaminated
+
+
+def test_the_machines_counters_can_be_read_here():
+    reading = Reading.now()
+    assert reading.total_jiffies >= reading.stolen_jiffies >= 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"load_at_start": 1.9}, "busy"),
+        ({"frequency_governor": "powersave"}, "governor"),
+        ({"turbo": "on"}, "turbo"),
+        ({"throttled": True}, "throttled"),
+        ({"onednn": "unknown"}, "oneDNN"),
+    ],
+)
+def test_each_thing_that_makes_measuring_hard_is_told_with_advice(changes, words):
+    quiet = {
+        "load_at_start": 0.0, "cores": 2, "frequency_governor": "performance", "turbo": "off",
+        "throttled": False, "onednn": "on",
+    }  # fmt: skip
+    assert advice.on_machine(quiet) == []
+    (warning,) = advice.on_machine({**quiet, **changes})
+    assert words in warning
+    assert ":" in warning
+
+
+def test_warnings_on_cases_count_them_and_name_one():
+    (text,) = advice.on_cases({advice.UNSETTLED: ["a", "b"], advice.FEW_ROUNDS: []})
+    assert text.startswith("2 cases still got faster")
+    assert text.endswith("(such as a)")
+
+
+ONEDNN_3 = """onednn_verbose,v1,info,oneDNN v3.7.3 (commit abc)
+onednn_verbose,v1,info,cpu,runtime:threadpool,nthr:2
+onednn_verbose,v1,info,cpu,isa:Intel AVX-512 with Intel DL Boost
+onednn_verbose,v1,primitive,exec,cpu,convolution,brg_conv_fwd:avx512_core,forward_training,...,0.1
+"""
+ONEDNN_2 = """onednn_verbose,info,oneDNN v2.7.3 (commit N/A)
+onednn_verbose,info,cpu,runtime:threadpool,nthr:4
+onednn_verbose,info,cpu,isa:Intel AVX2
+onednn_verbose,exec,cpu,convolution,jit:avx2,forward_training,...,0.1
+"""
+
+
+def test_the_header_of_both_generations_of_onednn_is_read():
+    isa = "Intel AVX-512 with Intel DL Boost"
+    assert parse(ONEDNN_3) == OneDnn(True, "3.7.3", isa, "threadpool", "2")
+    assert parse(ONEDNN_2) == OneDnn(True, "2.7.3", "Intel AVX2", "threadpool", "4")
+
+
+def test_silence_means_that_onednn_is_off():
+    assert parse("") == OneDnn(enabled=False)
+
+
+def test_a_device_that_is_not_there_is_an_error_that_says_which_are():
+    assert frameworks.choose_devices(None, ("CPU:0", "GPU:0")) == ("CPU:0", "GPU:0")
+    assert frameworks.choose_devices(["cpu", "GPU:0"], ("CPU:0", "GPU:0")) == ("CPU:0", "GPU:0")
+    with pytest.raises(ValueError, match="there is no device 'GPU:1' here; there are: CPU:0"):
+        frameworks.choose_devices(["GPU:1"], ("CPU:0",))
+
+
+def test_a_backend_without_a_module_is_refused(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "openvino")
+    with pytest.raises(ValueError, match="KERAS_BACKEND is 'openvino'; this suite measures: tensorflow"):
+        frameworks.load()
+
+
+def test_progress_is_told_now_and_then_with_the_time_left():
+    now, lines = [0.0], []
+    progress = Progress(10, lambda: now[0], lines.append)
+    for second in range(1, 11):
+        now[0] = 10.0 * second
+        progress.case_done()
+    assert lines[0] == "  2 of 10 cases, 0:20 gone, about 1:20 left"
+    assert len(lines) == 4

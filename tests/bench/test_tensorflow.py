@@ -1,0 +1,206 @@
+"""What is timed is what is claimed: checked on TensorFlow itself."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+import keras  # noqa: E402
+
+from analysis import cost  # noqa: E402
+from bench import frameworks, workloads  # noqa: E402
+from bench.cases import ConvCase, parts_of  # noqa: E402
+from bench.ceilings import wanted  # noqa: E402
+from bench.frameworks import Unsupported  # noqa: E402
+from bench.frameworks import tensorflow as module  # noqa: E402
+
+FRAMEWORK = frameworks.load()
+SMALL = {"batch": 2, "height": 8, "width": 9, "in_channels": 4, "filters": 6}
+OPTIONS = [
+    {},
+    {"strides": (2, 2)},
+    {"padding": "valid"},
+    {"dilation_rate": (2, 2)},
+    {"depth_multiplier": 2},
+    {"activation": "relu"},
+    {"use_bias": False},
+    {"kernel_size": (1, 3)},
+    {"data_format": "channels_first"},
+]
+
+
+def case_of(layer, **fields):
+    special = {
+        "depthwise_conv2d": {"filters": SMALL["in_channels"] * fields.get("depth_multiplier", 1)},
+        "pointwise_conv2d": {"kernel_size": (1, 1)},
+        "conv1d": {"height": 1, "kernel_size": (1, 3)},
+        "separable_conv1d": {"height": 1, "kernel_size": (1, 3)},
+    }.get(layer, {})
+    return ConvCase(layer=layer, **{**SMALL, **fields, **special})
+
+
+def result(case):
+    return [
+        np.asarray(t, dtype=np.float64) for t in tf.nest.flatten(workloads.prepare(FRAMEWORK, case).call())
+    ]
+
+
+LAYERS_AND_OPTIONS = [
+    *((layer, options) for layer in ("conv2d", "separable_conv2d") for options in OPTIONS),
+    ("depthwise_conv2d", {}),
+    ("pointwise_conv2d", {}),
+    ("conv1d", {}),
+    ("separable_conv1d", {}),
+]
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS_AND_OPTIONS, ids=str)
+def test_train_computes_forward_and_backward_and_all_modes_agree(layer, options):
+    train = {
+        mode: result(case_of(layer, direction="train", mode=mode, **options)) for mode in ("eager", "graph")
+    }
+    backward = {
+        mode: result(case_of(layer, direction="backward", mode=mode, **options))
+        for mode in ("eager", "graph", "xla")
+    }
+    (forward,) = result(case_of(layer, **options))
+    np.testing.assert_allclose(train["eager"][0], forward, rtol=1e-4, atol=1e-4)
+    for found in (train["graph"][1:], backward["eager"], backward["graph"], backward["xla"]):
+        assert len(found) == len(train["eager"]) - 1
+        for one, other in zip(found, train["eager"][1:], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("layer", ["conv2d", "separable_conv2d"])
+def test_a_first_layer_has_no_input_gradient(layer):
+    inner = result(case_of(layer, direction="backward"))
+    first = result(case_of(layer, direction="backward", input_gradient=False))
+    assert len(first) == len(inner) - 1
+    assert all(gradient.shape[0] != SMALL["batch"] or gradient.ndim == 1 for gradient in first)
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS_AND_OPTIONS, ids=str)
+def test_the_backward_graph_needs_no_operation_of_the_forward_pass(layer, options):
+    case = case_of(layer, direction="backward", **options)
+    layer = workloads.keras_layer(case)
+    x = tf.random.normal(workloads.tensor_shape(case, case.height, case.width, case.in_channels))
+    layer.build(x.shape)
+    dy = tf.random.normal(layer(x).shape)
+    weights = [w if isinstance(w, tf.Variable) else w.value for w in layer.trainable_weights]
+    function, saved = module.backward_graph(layer, weights, True, x, dy)
+    graph = tf.function(function).get_concrete_function(*saved).graph
+    needed = {op.type for op in module.operations_behind(graph.outputs)}
+    assert not needed & module.FORWARD_OPERATIONS
+
+
+def test_a_forward_operation_left_in_the_backward_graph_is_an_error():
+    x = tf.random.normal((1, 4, 4, 2))
+    w = tf.random.normal((3, 3, 2, 2))
+
+    @tf.custom_gradient
+    def recomputing(x):
+        def gradient(dy):
+            return tf.nn.conv2d(dy, w, 1, "SAME")  # a forward operation in the gradient
+
+        return tf.nn.conv2d(x, w, 1, "SAME"), gradient
+
+    with pytest.raises(RuntimeError, match="the backward function still computes forward: Conv2D"):
+        module.backward_graph(recomputing, [], True, x, x)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_eager_and_graph_backward_run_no_forward_operation(mode):
+    case = case_of("separable_conv2d", direction="backward", mode=mode)
+    call = workloads.prepare(FRAMEWORK, case).call
+    ran = []
+    from tensorflow.python.framework import op_callbacks
+
+    def note(op_type, inputs, attributes, outputs, op_name=None, graph=None):
+        ran.append(op_type)
+
+    op_callbacks.add_op_callback(note)
+    try:
+        call()
+    finally:
+        op_callbacks.remove_op_callback(note)
+    assert not set(ran) & module.FORWARD_OPERATIONS
+    if mode == "eager":
+        assert "DepthwiseConv2dNativeBackpropFilter" in ran
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS_AND_OPTIONS, ids=str)
+def test_the_closed_form_of_parameters_is_keras_own_count(layer, options):
+    case = case_of(layer, **options)
+    built = workloads.keras_layer(case)
+    built.build(workloads.tensor_shape(case, case.height, case.width, case.in_channels))
+    assert cost.parameters(case) == built.count_params()
+
+
+def test_a_separable_layer_is_its_two_parts():
+    case = case_of("separable_conv2d", strides=(2, 2), depth_multiplier=2, activation="relu")
+    whole = workloads.keras_layer(case)
+    parts = [workloads.keras_layer(part) for part in parts_of(case)]
+    x = tf.random.normal((2, 8, 9, 4))
+    whole.build(x.shape)
+    middle = parts[0](x)
+    parts[1](middle)
+    depthwise, pointwise, bias = whole.get_weights()
+    parts[0].set_weights([depthwise])
+    parts[1].set_weights([pointwise, bias])
+    np.testing.assert_allclose(whole(x), parts[1](parts[0](x)), rtol=1e-4, atol=1e-5)
+    assert tuple(middle.shape[1:]) == (*case.output_size, 8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "float64"])
+def test_inputs_weights_and_results_have_the_cases_dtype(dtype):
+    call = workloads.prepare(FRAMEWORK, case_of("separable_conv2d", direction="train", dtype=dtype)).call
+    assert {t.dtype.name for t in tf.nest.flatten(call())} == {dtype}
+
+
+def test_a_combination_that_keras_or_tensorflow_refuses_is_unsupported_with_its_reason():
+    refused = case_of("conv2d", strides=(2, 2), dilation_rate=(2, 2))
+    with pytest.raises(Unsupported, match="Keras: `strides > 1` not supported in conjunction"):
+        workloads.prepare(FRAMEWORK, refused)
+
+
+def test_an_activation_that_does_not_exist_is_unsupported():
+    with pytest.raises(Unsupported, match="no_such"):
+        workloads.prepare(FRAMEWORK, case_of("conv2d", activation="no_such"))
+
+
+def test_the_same_case_gets_the_same_numbers_twice():
+    one, other = (result(case_of("separable_conv2d", direction="train")) for _ in range(2))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("ceiling", wanted(("CPU:0",), ("float32",), ("graph", "xla")), ids=lambda c: c.id)
+def test_every_ceiling_can_be_called(ceiling):
+    small = dataclasses.replace(ceiling, size=min(ceiling.size, 256), repeats=min(ceiling.repeats, 3))
+    small.prepare(FRAMEWORK)()
+
+
+def test_a_triad_really_runs_every_repetition():
+    elements, repeats = 1024, 50
+    graph = None
+
+    def remember(function, arguments, **options):
+        nonlocal graph
+        compiled = original(function, arguments, **options)
+        graph = compiled.graph
+        return compiled
+
+    original, module._compiled = module._compiled, remember
+    try:
+        FRAMEWORK.triad(elements, repeats, "CPU:0")
+    finally:
+        module._compiled = original
+    assert sum(op.type == "ResourceApplyGradientDescent" for op in graph.get_operations()) == repeats
+
+
+def test_keras_is_the_one_that_is_described():
+    assert FRAMEWORK.describe()["tensorflow"] == tf.__version__
+    assert FRAMEWORK.devices()[0] == "CPU:0"
+    assert keras.__version__
