@@ -127,7 +127,7 @@ def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         **{name: getattr(case, name) for name in FIELDS},
         "shape": case.shape,
         "pair": info["pair"],
-        "name": info.get("shape", ""),
+        "name": info.get("name", ""),
         "seconds": stats["median"],
         "seconds_q1": stats["q1"],
         "seconds_q3": stats["q3"],

@@ -12,7 +12,7 @@ def test_layer(benchmark, run, comparison, case, replay):
         schema=SCHEMA,
         case=case.as_dict(),
         pair=comparison.id if case.is_separable or case.is_dense else case.id,
-        shape=comparison.name,
+        name=comparison.name,
         trace=None,
     )
     try:

@@ -138,8 +138,8 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
             _picture(
                 "arms",
                 "One factor at a time",
-                f"From the shape {centre_shape} (hollow points) one setting changes, the others stay; filters "
-                "follow channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
+                f"From {centre_shape} (hollow points) one setting changes, the others stay; filters follow "
+                "channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
                 "line it is slower.",
                 arms,
                 figures.arms,

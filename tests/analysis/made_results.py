@@ -37,7 +37,7 @@ def layer_row(case: ConvCase, seconds: float, ratios: Iterable[float] | None = N
         **_row(case.id, seconds),
         "extra_info": {
             "schema": SCHEMA, "case": case.as_dict(), "paired": paired, "control": None,
-            "pair": case.comparison if paired else case.id, "shape": "", "first_call_seconds": 0.3,
+            "pair": case.comparison if paired else case.id, "name": "", "first_call_seconds": 0.3,
             "warmup_calls": 5, "settled": True, "noise": None, "trace": None, **info,
         },
     }  # fmt: skip

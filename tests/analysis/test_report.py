@@ -70,7 +70,7 @@ def test_every_figure_has_a_text_alternative_and_its_data_beside_it(files, tmp_p
 
 
 def test_names_from_files_are_text_and_never_markup(tmp_path):
-    rows = made.comparison_rows(ConvCase(), 0.002, 0.5, shape=HOSTILE)
+    rows = made.comparison_rows(ConvCase(), 0.002, 0.5, name=HOSTILE)
     file = made.save(tmp_path, rows, host=HOSTILE)
     result = run("report", file, "--output", tmp_path / "report")
     assert result.exit_code == 0, result.output
@@ -177,7 +177,7 @@ def test_cases_that_could_not_run_are_listed_with_their_reason(tmp_path):
 
 def test_named_shapes_get_a_figure(tmp_path):
     cases = [ConvCase(in_channels=channels) for channels in (8, 16)]
-    rows = [r for c in cases for r in made.comparison_rows(c, 0.002, 0.5, shape=f"block ${c.in_channels}")]
+    rows = [r for c in cases for r in made.comparison_rows(c, 0.002, 0.5, name=f"block ${c.in_channels}")]
     report = build.build(results.load([made.save(tmp_path, rows)]))
     assert "named_shapes" in {picture.key for picture in report.pictures}
 
