@@ -21,10 +21,11 @@ def table(results: Results) -> pd.DataFrame:
     """One row a comparison that has both layers.
 
     Columns: ``pair``, ``name``, ``shape`` and the comparison's settings; ``ratio`` (separable time
-    over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict``,
-    its ``reason`` and the ``noise`` it was judged by; ``promised`` (the ratio of FLOPs); for each of
-    ``dense`` and ``separable``: ``_seconds``, ``_flops``, ``_bytes``, ``_limit_seconds``, ``_bound_by`` and ``_of_limit`` (the
-    share of the limit that was reached; missing without ceilings); ``settled``, ``contaminated``.
+    over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict``, its
+    ``reason`` and the ``noise`` it was judged by; ``promised`` (the ratio of FLOPs); for each of
+    ``dense`` and ``separable``: ``_seconds``, ``_flops``, ``_bytes``, ``_limit_seconds``,
+    ``_bound_by`` and ``_of_limit`` (the share of the limit that was reached; missing without
+    ceilings); ``settled``, ``contaminated``.
     """
     devices = roofline.ceilings(results.ceilings)
     layers = results.layers[results.layers["ratio"].notna()]

@@ -10,10 +10,10 @@ from bench.frameworks import Call, Framework
 
 MATRIX_PRODUCT, COPY, TRIAD, EMPTY_CALL = "matrix_product", "copy", "triad", "empty_call"
 
-_KIB, _MIB = 2**10, 2**20
+_KIB, _MIB, _GIB = 2**10, 2**20, 2**30
 _MATRIX_SIZES = {"CPU": (256, 1024, 2048), "GPU": (2048, 4096, 8192)}
 #: From one core's cache to far beyond what one virtual machine gets of its host's last cache.
-_WORKING_SETS = (256 * _KIB, _MIB, 4 * _MIB, 16 * _MIB, 64 * _MIB, 256 * _MIB)
+_WORKING_SETS = (256 * _KIB, _MIB, 4 * _MIB, 16 * _MIB, 64 * _MIB, 256 * _MIB, _GIB)
 #: Repeating inside the call makes its overhead vanish: about this many bytes are moved by one.
 _BYTES_A_CALL = 2e8
 _FLOAT32_BYTES = 4

@@ -13,7 +13,6 @@ from bench.replay import Replay
 from bench.run import Run
 
 RUN = pytest.StashKey[Run]()
-PROGRESS = pytest.StashKey[Progress]()
 REPLAY = pytest.StashKey[Replay]()
 
 #: What rows can be grouped by: ``--benchmark-group-by=param:direction,param:shape``.
@@ -90,12 +89,7 @@ def pytest_collection_finish(session):
             reporter.ensure_newline()
             reporter.write_line(line)
 
-        config.stash[PROGRESS] = Progress(len(session.items), time.monotonic, write)
-
-
-def pytest_runtest_teardown(item):
-    if progress := item.config.stash.get(PROGRESS, None):
-        progress.case_done()
+        config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))
 
 
 def pytest_terminal_summary(terminalreporter, config):

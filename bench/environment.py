@@ -44,6 +44,11 @@ def describe(framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | 
         "backend": backend,
         "keras": keras.__version__,
         **framework_facts,
+        # Frameworks name their GPUs, but not the processor.
+        "devices": {
+            device: details or {"device_name": _cpu_model()}
+            for device, details in framework_facts["devices"].items()
+        },
         "onednn": _onednn_word(onednn),
         "onednn_details": asdict(onednn) if onednn else None,
         "flags": flags(os.environ),

@@ -18,8 +18,8 @@ from bench.cases import DIRECTIONS, ConvCase, parts_of
 class Shape:
     """One geometry, before directions, modes, devices and dtypes are chosen.
 
-    ``fields`` are fields of :class:`ConvCase`; a mode or a dtype among them is pinned: the shape
-    is measured so or not at all.
+    ``fields`` are fields of :class:`ConvCase`; a direction, mode or dtype among them is pinned: the
+    shape is measured so or not at all.
     """
 
     fields: Mapping[str, Any]
@@ -56,8 +56,12 @@ class Axes:
     directions: Sequence[str] = DIRECTIONS
     modes: Sequence[str] = ("graph",)
     dtypes: Sequence[str] = ("float32",)
-    #: Whether the user asked for these modes and dtypes; pinned shapes outside them are then left out.
+    #: Which of these the user asked for ("mode"); shapes pinned to something else are then left out.
     chosen: frozenset[str] = field(default_factory=frozenset)
+
+
+#: Fields of a case that a grid is crossed with, unless a shape pins them.
+_CROSSED = ("device", "mode", "dtype", "direction")
 
 
 def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
@@ -65,18 +69,16 @@ def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
     seen: set[ConvCase] = set()
     comparisons = []
     for shape in shapes:
-        for device in axes.devices:
-            for mode in _values(shape, axes, "mode", axes.modes):
-                for dtype in _values(shape, axes, "dtype", axes.dtypes):
-                    for direction in axes.directions:
-                        settings = {"device": device, "mode": mode, "dtype": dtype, "direction": direction}
-                        comparison = _comparison(shape, settings, seen)
-                        if comparison:
-                            comparisons.append(comparison)
+        choices = [_values(shape, axes, name) for name in _CROSSED]
+        for values in itertools.product(*choices):
+            comparison = _comparison(shape, dict(zip(_CROSSED, values, strict=True)), seen)
+            if comparison:
+                comparisons.append(comparison)
     return tuple(comparisons)
 
 
-def _values(shape: Shape, axes: Axes, name: str, values: Sequence[str]) -> Sequence[str]:
+def _values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
+    values = getattr(axes, f"{name}s")
     if name not in shape.fields:
         return values
     pinned = shape.fields[name]

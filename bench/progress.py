@@ -1,4 +1,4 @@
-"""The progress line of a long run."""
+"""The progress line of a long run: a pytest plugin."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Progress:
         self._start = self._last = clock()
         self._done = 0
 
-    def case_done(self) -> None:
+    def pytest_runtest_logfinish(self) -> None:
+        """pytest's hook after each test, called while nothing is captured."""
         self._done += 1
         now = self._clock()
         if now - self._last < _EVERY_SECONDS or self._done == self._total:

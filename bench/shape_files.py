@@ -11,9 +11,8 @@ from typing import Any
 from bench.cases import FIELDS, ConvCase
 from bench.grids import Shape
 
-#: Chosen on the command line or by the suite, not by a shape.
-_NOT_IN_FILES = ("layer", "direction", "device")
-COLUMNS = ("name", *(name for name in FIELDS if name not in _NOT_IN_FILES))
+#: A device is chosen on the command line, where it can be checked.
+COLUMNS = ("name", *(name for name in FIELDS if name != "device"))
 _PAIRS = ("kernel_size", "strides", "dilation_rate")
 _NUMBERS = ("batch", "height", "width", "in_channels", "filters", "depth_multiplier")
 _FLAGS = ("input_gradient", "use_bias")
@@ -28,7 +27,8 @@ def read(path: Path) -> tuple[Shape, ...]:
     """The shapes in ``path``, in its order.
 
     CSV has a header; JSON is a list of objects. Missing columns take ConvCase's defaults; a
-    pair of numbers is written ``3`` or ``3x5`` (JSON also ``[3, 5]``). All are 2-D layers.
+    pair of numbers is written ``3`` or ``3x5`` (JSON also ``[3, 5]``). ``layer`` chooses the pair: with
+    ``conv1d``, Conv1D is compared with SeparableConv1D. A direction, mode or dtype is pinned.
 
     Raises :class:`ShapeFileError`.
     """
@@ -95,11 +95,14 @@ def _shape(where: str, row: dict[str, Any]) -> Shape:
                 fields[name] = _value(name, value)
         except ValueError as error:
             raise ShapeFileError(f"{where}, column {name!r}: {error}") from error
+    layer = fields.pop("layer", "conv2d")
     try:
-        ConvCase(**fields)
+        case = ConvCase(layer, **fields)
     except ValueError as error:
         raise ShapeFileError(f"{where}: {error}") from error
-    return Shape(fields, name=str(row.get("name", "")))
+    if not (case.is_dense or case.is_separable):
+        raise ShapeFileError(f"{where}: {layer} is a part, give the conv2d that it is a part of")
+    return Shape(fields, name=str(row.get("name", "")), is_1d=case.is_1d)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -78,7 +78,7 @@ class _TensorFlow:
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
-            vector = _tensor(np.random.default_rng(0).standard_normal(elements), "float32")
+            vector = tf.fill((elements,), 0.5)
             variable = tf.Variable(vector)
 
             def triad(delta):
@@ -96,8 +96,7 @@ class _TensorFlow:
         # TensorFlow has no threaded copy between buffers that exist already, and allocating the
         # target measures page faults; NumPy copies without holding the interpreter's lock.
         threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-        source = np.random.default_rng(0).standard_normal(elements, dtype=np.float32)
-        target = np.zeros_like(source)
+        source, target = (np.full(elements, value, dtype=np.float32) for value in (0.5, 0.25))
         bounds = np.linspace(0, elements, threads + 1, dtype=int)
         pool = ThreadPoolExecutor(threads)
 
@@ -110,7 +109,7 @@ class _TensorFlow:
 
     def _device_copy(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
-            vector = _tensor(np.random.default_rng(0).standard_normal(elements), "float32")
+            vector = tf.fill((elements,), 0.5)
 
             def copy(source):
                 copied = source

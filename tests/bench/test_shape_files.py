@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from bench.grids import Axes, expand
 from bench.shape_files import ShapeFileError, read
 
 
@@ -28,6 +29,16 @@ def test_json_gives_the_same_shapes_as_csv(tmp_path):
     assert read(write(tmp_path, json.dumps(rows), "shapes.json")) == from_csv
 
 
+def test_a_shape_may_choose_the_pair_and_pin_direction_mode_and_dtype(tmp_path):
+    text = "layer,height,width,kernel_size,direction,mode,dtype\nconv1d,1,99,1x5,train,xla,float64\n"
+    (shape,) = read(write(tmp_path, text))
+    (comparison,) = expand([shape], Axes(("CPU:0",)))
+    assert [case.id for case in comparison.cases] == [
+        "conv1d-train-8x99x64-f64-k5-1d-float64-xla",
+        "separable_conv1d-train-8x99x64-f64-k5-1d-float64-xla",
+    ]
+
+
 def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     assert read(write(tmp_path, "\ufeffname,batch\na,2\n"))[0].name == "a"
 
@@ -40,6 +51,7 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_first_column(tmp_path)
         ("name,colour\na,red\n", r"line 1, column 2: there is no column 'colour'; there are: name, "),
         ("batch,batch\n1,2\n", "line 1, column 2: 'batch' appears twice"),
         ("name,batch\na,1\nb,many\n", "line 3, column 'batch': must be a whole number, not 'many'"),
+        ("layer,kernel_size\npointwise_conv2d,1\n", "line 2: pointwise_conv2d is a part"),
         ("name,batch\na\n", "line 2: 1 values for 2 columns"),
         ("kernel_size\n3x3x3\n", "line 2, column 'kernel_size': must be one number or two"),
         ("use_bias\nperhaps\n", "line 2, column 'use_bias': must be true or false"),
