@@ -38,6 +38,17 @@ def speed(ratio: float, low: float | None = None, high: float | None = None) -> 
     return f"{text} ({number(bounds[0])} to {number(bounds[1])})"
 
 
+def in_words(row: pd.Series) -> str:
+    """A comparison's shape: ``batch 8, 32×32, 64 channels to 64 filters, kernel 3×3``."""
+    options = row["shape"].split("-")[3:]
+    size = f"{row['width']}" if row["is_1d"] else f"{row['height']}×{row['width']}"
+    text = (
+        f"batch {row['batch']}, {size}, {row['in_channels']} channels to {row['filters']} filters, "
+        f"kernel {'×'.join(map(str, row['kernel_size']))}"
+    )
+    return f"{text} ({', '.join(options)})" if options else text
+
+
 def number(value: float) -> str:
     """Two or three digits, as many as a ratio measured here deserves."""
     if value < 2:
@@ -126,10 +137,10 @@ def _turning(centre: pd.Series | None, arms: pd.DataFrame) -> list[str]:
         return []
     worst = changed.sort_values("ratio", ascending=False)
     parts = [
-        f"{row['axis']} {row['value']} ({row['direction']}: {speed(row['ratio'], row['low'], row['high'])})"
+        f"{row['axis']} {row['value']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}"
         for _, row in worst.drop_duplicates(["axis", "value"]).iterrows()
     ]
-    return [f"Starting from {centre['shape']}, single settings that make it slower: {_listed(parts)}."]
+    return [f"Starting from {in_words(centre)}, single settings that make it slower: {'; '.join(parts)}."]
 
 
 def _promise(pairs: pd.DataFrame, centre: pd.Series | None) -> list[str]:
@@ -147,7 +158,7 @@ def _promise(pairs: pd.DataFrame, centre: pd.Series | None) -> list[str]:
         f"{number(1 / row['promised'])} promised by FLOPs"
         for _, row in _by_direction(rows).iterrows()
     ]
-    return [f"At {centre['shape']} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}."]
+    return [f"At {in_words(centre)} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}."]
 
 
 def _extremes(pairs: pd.DataFrame) -> list[str]:

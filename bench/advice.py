@@ -20,11 +20,9 @@ _OF_CASES = {
 def on_machine(environment: Mapping[str, Any]) -> list[str]:
     """What about this machine makes measuring hard."""
     found = []
-    load, cores = environment["load_at_start"], environment["cores"]
-    if load > 0.5 * cores:
-        found.append(
-            f"the machine is busy (load {load:.1f} on {cores} cores): stop other work and start again"
-        )
+    busy = environment["busy_at_start"]
+    if busy > 0.1:
+        found.append(f"others use {busy:.0%} of the processor: stop other work and start again")
     if environment["frequency_governor"] in ("powersave", "conservative", "ondemand"):
         found.append(
             f"the CPU frequency governor is {environment['frequency_governor']!r}: "

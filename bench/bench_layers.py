@@ -31,4 +31,5 @@ def test_layer(benchmark, run, comparison, case, replay):
         run.refuse(case, str(reason))
         pytest.skip(str(reason))
     benchmark.extra_info.update(outcome.extra_info())
+    run.measured[case.id] = (case, benchmark.extra_info)
     run.warn(case, outcome)

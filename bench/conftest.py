@@ -8,6 +8,7 @@ import pytest
 
 from bench import advice, environment, grids
 from bench.cases import DIRECTIONS, DTYPES, MODES
+from bench.profiling import ProfilingError
 from bench.progress import Progress
 from bench.replay import Replay
 from bench.run import Run
@@ -33,6 +34,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="measure each layer alone by pytest-benchmark's own loop instead of in lock-step",
     )
+    group.addoption(
+        "--profile",
+        metavar="CHOICE",
+        help="after timing, trace 'all' cases, the 'slow' comparisons, or the N slowest, into traces/",
+    )
     group.addoption("--shuffle-seed", metavar="N", help="the order of comparisons (default: from the clock)")
 
 
@@ -41,7 +47,7 @@ def pytest_configure(config):
         return
     try:
         config.stash[RUN] = Run(vars(config.option))
-    except ValueError as error:
+    except (ValueError, ProfilingError) as error:
         pytest.exit(str(error), returncode=2)
 
 
@@ -90,6 +96,16 @@ def pytest_collection_finish(session):
             reporter.write_line(line)
 
         config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session):
+    """Trace after the last timing, before pytest-benchmark saves: its own wrapper is inside this one."""
+    run = session.config.stash.get(RUN, None)
+    if run and run.profile and run.measured:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        run.trace(reporter.write_line if reporter else lambda text: None)
+    return (yield)
 
 
 def pytest_terminal_summary(terminalreporter, config):

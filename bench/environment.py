@@ -8,6 +8,7 @@ import os
 import platform
 import resource
 import socket
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,13 +26,15 @@ _FLAG_PREFIXES = (
 #: Those among them that change only what is printed.
 _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE"}
 #: What varies between two runs of the same environment.
-_VOLATILE = ("fingerprint", "load_at_start", "frequency_governor", "turbo", "throttled")
+_VOLATILE = ("fingerprint", "load_at_start", "busy_at_start", "frequency_governor", "turbo", "throttled")
 
 #: Above this share of stolen time a case is marked contaminated: a rule, set before looking at results.
 CONTAMINATED_STEAL = 0.05
 
 
-def describe(framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | None) -> dict[str, Any]:
+def describe(
+    framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | None, busy_at_start: float
+) -> dict[str, Any]:
     """The environment as ``machine_info.environment`` holds it, with its fingerprint."""
     import keras
 
@@ -57,6 +60,7 @@ def describe(framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | 
         "throttled": (_read("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count") or "0")
         != "0",
         "load_at_start": os.getloadavg()[0],
+        "busy_at_start": busy_at_start,
     }
     return {**facts, "fingerprint": fingerprint(facts)}
 
@@ -91,6 +95,7 @@ class Reading:
     """Counters of the machine and this process at one moment."""
 
     total_jiffies: int
+    idle_jiffies: int
     stolen_jiffies: int
     involuntary_switches: int
 
@@ -99,7 +104,21 @@ class Reading:
         cpu_line = _read("/proc/stat") or ""
         fields = [int(field) for field in cpu_line.partition("\n")[0].split()[1:9]]
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(sum(fields), fields[7] if len(fields) > 7 else 0, usage.ru_nivcsw)
+        if len(fields) < 8:
+            return cls(0, 0, 0, usage.ru_nivcsw)
+        return cls(sum(fields), fields[3] + fields[4], fields[7], usage.ru_nivcsw)
+
+
+def busy_share(seconds: float = 0.5) -> float:
+    """The share of all processor time that others use, seen while this process sleeps.
+
+    The load average would still remember what ended a minute ago.
+    """
+    start = Reading.now()
+    time.sleep(seconds)
+    end = Reading.now()
+    jiffies = end.total_jiffies - start.total_jiffies
+    return 1 - (end.idle_jiffies - start.idle_jiffies) / jiffies if jiffies else 0.0
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class OneDnn:
 
 
 class Probe:
-    """Asks in the background: start early, read the answer when nothing else needs the machine."""
+    """Asks in the background: enter early, read the answer before anything is timed."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -48,13 +48,19 @@ class Probe:
             text=True,
         )
 
+    def __enter__(self) -> Probe:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the child, if nobody waited for its answer."""
+        with self._process:
+            self._process.kill()
+
     def answer(self) -> OneDnn | None:
         """What oneDNN said; ``None`` where the child did not finish, so that nothing is known."""
         try:
             log, _ = self._process.communicate(timeout=_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
             return None
         return parse(log) if self._process.returncode == 0 else None
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pkgutil
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import ceilings, environment, frameworks, grids, onednn, shape_files, workloads
+from bench import ceilings, environment, frameworks, grids, onednn, profiling, shape_files, workloads
 from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
 from bench.grids import Axes, Comparison, Shape
 from bench.lockstep import Budget
@@ -30,13 +30,20 @@ class Run:
         self.grid, shapes = _shapes(options["grid"], options["shapes"])
         self.seed = _seed(options["shuffle_seed"])
         self.in_turn: bool = options["in_turn"]
+        self.profile = profiling.parse_choice(options["profile"])
+        if self.profile:
+            profiling.preflight()
         chosen = {name: _choice(name, options[name]) for name in _NARROWED}
         asked_devices = _words(options["devices"])
 
-        # Asked while the framework loads here; answered before anything is timed.
-        probe = onednn.Probe() if frameworks.backend() == "tensorflow" else None
-        self.framework = frameworks.load()
-        devices = frameworks.choose_devices(asked_devices, self.framework.devices())
+        busy_at_start = environment.busy_share()
+        # oneDNN answers while the framework loads here.
+        with onednn.Probe() as probe:
+            self.framework = frameworks.load()
+            devices = frameworks.choose_devices(asked_devices, self.framework.devices())
+            self.environment = environment.describe(
+                self.framework.describe(), self.framework.name, probe.answer(), busy_at_start
+            )
         axes = Axes(
             devices,
             **{name: values for name, values in chosen.items() if values},
@@ -54,10 +61,6 @@ class Run:
         }
         self.comparisons: tuple[Comparison, ...] = tuple(comparisons)
         self.ceilings = {ceiling.id: ceiling for ceiling in _ceilings([c for c, _ in self.cases.values()])}
-        self.environment = environment.describe(
-            self.framework.describe(), self.framework.name, probe.answer() if probe else None
-        )
-
         self.timer_name = str(options["benchmark_timer"])
         self.measurements = Measurements(
             prepare=lambda case: workloads.prepare(self.framework, case),
@@ -65,6 +68,8 @@ class Run:
             clock=pkgutil.resolve_name(self.timer_name),
             warmup_calls=options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0,
         )
+        #: The cases measured so far with their rows' ``extra_info``, which is saved at the end.
+        self.measured: dict[str, tuple[ConvCase, dict[str, Any]]] = {}
         #: Cases that the framework cannot run, with its reason.
         self.not_measured: list[dict[str, Any]] = []
         #: Ids of cases that a person should be warned about, by reason.
@@ -76,6 +81,19 @@ class Run:
 
     def refuse(self, case: ConvCase, reason: str) -> None:
         self.not_measured.append({"case": case.as_dict(), "reason": reason})
+
+    def trace(self, tell: Callable[[str], None]) -> None:
+        """Capture the cases that ``--profile`` chooses, and put their folders into their rows."""
+        ratios = {
+            case.comparison: info["paired"]["ratio"]
+            for case, info in self.measured.values()
+            if case.is_separable and info["paired"]
+        }
+        cases = profiling.choose(self.profile, ratios, [case for case, _ in self.measured.values()])
+        folder = Path("traces", f"{time.strftime('%Y%m%d-%H%M%S')}-{self.environment['fingerprint']}")
+        tell(f"capturing traces of {len(cases)} cases in {folder}")
+        for case, trace in profiling.capture(cases, folder, tell).items():
+            self.measured[case.id][1]["trace"] = str(trace)
 
     def warn(self, case: ConvCase, outcome: Outcome) -> None:
         for reason in outcome.reasons_to_warn():

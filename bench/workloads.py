@@ -34,8 +34,9 @@ def prepare(framework: Framework, case: ConvCase) -> Workload:
 
     keras.utils.set_random_seed(_SEED)
     try:
-        layer = keras_layer(case)
-        layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
+        with framework.placed_on(case.device):
+            layer = keras_layer(case)
+            layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
     except (ValueError, TypeError, NotImplementedError) as error:
         raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
     random = np.random.default_rng(_SEED)

@@ -108,7 +108,7 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
         return []
     plane = sweeps.plane(table)
     centre, arms = sweeps.arms(table)
-    centre_shape = centre["shape"] if centre is not None else ""
+    start = answer.in_words(centre) if centre is not None else ""
     with figures.style():
         candidates = [
             _picture(
@@ -138,7 +138,7 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
             _picture(
                 "arms",
                 "One factor at a time",
-                f"From {centre_shape} (hollow points) one setting changes, the others stay; filters follow "
+                f"From {start} (hollow points) one setting changes, the others stay; filters follow "
                 "channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
                 "line it is slower.",
                 arms,

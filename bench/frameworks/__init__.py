@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench.cases import ConvCase
@@ -31,6 +33,9 @@ class Framework(Protocol):
     def describe(self) -> dict[str, Any]:
         """Versions, build and settings, for the saved environment."""
 
+    def placed_on(self, device: str) -> AbstractContextManager:
+        """Puts what is created inside on ``device``."""
+
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
         """The case's direction and mode as a call without arguments.
 
@@ -46,6 +51,12 @@ class Framework(Protocol):
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         """``a = b`` between float32 vectors that exist already, ``repeats`` times in one call."""
+
+    def tracing(self, folder: Path) -> AbstractContextManager:
+        """Traces what runs inside, into ``folder``, laid out for TensorBoard's profile plugin."""
+
+    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
+        """Marks a step in the trace."""
 
     def empty_call(self, mode: str, device: str) -> Call:
         """A compiled function that does nothing: what a call costs from outside."""

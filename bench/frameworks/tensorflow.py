@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 # Before the import: TensorFlow logs to stderr while it loads.
@@ -61,6 +63,9 @@ class _TensorFlow:
                 for index, device in enumerate(tf.config.list_physical_devices(kind))
             },
         }
+
+    def placed_on(self, device: str) -> AbstractContextManager:
+        return tf.device(device)
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
         try:
@@ -119,6 +124,17 @@ class _TensorFlow:
                 return copied
 
             return _called_once(_synchronised(_compiled(copy, (vector,)), (vector,), device))
+
+    @contextmanager
+    def tracing(self, folder: Path) -> Iterator[None]:
+        tf.profiler.experimental.start(str(folder))
+        try:
+            yield
+        finally:
+            tf.profiler.experimental.stop()
+
+    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
+        return tf.profiler.experimental.Trace(name, step_num=number, _r=1)
 
     def empty_call(self, mode: str, device: str) -> Call:
         with tf.device(device):

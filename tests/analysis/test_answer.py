@@ -37,14 +37,16 @@ def test_the_border_is_told_by_direction(tmp_path):
 
 def test_settings_that_turn_the_verdict_are_named_and_others_are_not(tmp_path):
     turning = sentences(tmp_path, made.grid_rows(ratio_of))[2]
-    assert "mode xla" in turning
-    assert "6.0 times as slow" in turning
+    assert turning.startswith("Starting from batch 8, 32×32, 64 channels to 64 filters, kernel 3×3, single")
+    assert "mode xla, forward 6.0 times as slow" in turning
     assert "strides" not in turning
 
 
 def test_the_promise_of_the_flops_stands_beside_what_arrived(tmp_path):
     promise = sentences(tmp_path, made.grid_rows(ratio_of))[3]
-    assert promise.startswith("At 8x32x32x64-f64-k3 (graph, float32): forward 4.0 times as fast")
+    assert promise.startswith(
+        "At batch 8, 32×32, 64 channels to 64 filters, kernel 3×3 (graph, float32): forward 4.0 times as fast"
+    )
     assert "promised by FLOPs" in promise
 
 

@@ -41,7 +41,8 @@ def test_layers_that_are_equal_are_seldom_called_different():
     random = np.random.default_rng(3)
     words = []
     for _ in range(400):
-        process = np.exp(0.02 * random.standard_normal())  # what one run cannot see
-        turns = process * np.exp(0.04 * random.standard_t(3, 25))
+        # What one run cannot see varies from case to case: mostly 2 %, seldom 6 %.
+        run = np.exp(random.choice([0.02, 0.03, 0.06], p=[0.6, 0.35, 0.05]) * random.standard_normal())
+        turns = run * np.exp(0.04 * random.standard_t(3, 25))
         words.append(verdicts.judge(stats.median(turns), verdicts.SINGLE_RUN_NOISE).word)
     assert np.isin(words, ["slower", "faster"]).mean() <= 0.01

@@ -27,21 +27,22 @@ def test_differences_name_what_lasts_and_differs():
 
 
 def test_stolen_time_is_a_share_of_all_processor_time():
-    noise = Noise.between(Reading(1000, 100, 5), Reading(1200, 130, 9))
+    noise = Noise.between(Reading(1000, 0, 100, 5), Reading(1200, 0, 130, 9))
     assert noise == Noise(steal=0.15, involuntary_switches=4)
     assert noise.contaminated
-    assert not Noise.between(Reading(1000, 100, 5), Reading(1000, 100, 5)).contaminated
+    assert not Noise.between(Reading(1000, 0, 100, 5), Reading(1000, 0, 100, 5)).contaminated
 
 
 def test_the_machines_counters_can_be_read_here():
     reading = Reading.now()
     assert reading.total_jiffies >= reading.stolen_jiffies >= 0
+    assert 0 <= environment.busy_share(0.05) <= 1
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"load_at_start": 1.9}, "busy"),
+        ({"busy_at_start": 0.4}, "others use 40%"),
         ({"frequency_governor": "powersave"}, "governor"),
         ({"turbo": "on"}, "turbo"),
         ({"throttled": True}, "throttled"),
@@ -50,7 +51,7 @@ def test_the_machines_counters_can_be_read_here():
 )
 def test_each_thing_that_makes_measuring_hard_is_told_with_advice(changes, words):
     quiet = {
-        "load_at_start": 0.0, "cores": 2, "frequency_governor": "performance", "turbo": "off",
+        "busy_at_start": 0.02, "frequency_governor": "performance", "turbo": "off",
         "throttled": False, "onednn": "on",
     }  # fmt: skip
     assert advice.on_machine(quiet) == []
