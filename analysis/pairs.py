@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from analysis import cost, roofline, stats, verdicts
 from analysis.results import Results
-from bench.cases import DENSE_OF, FIELDS
+from bench.cases import DENSE_OF, DIRECTIONS, FIELDS
 
 #: What identifies a comparison: every field of its cases but the layer.
 SETTINGS = tuple(name for name in FIELDS if name != "layer")
@@ -34,7 +36,14 @@ def table(results: Results) -> pd.DataFrame:
         for _, group in layers.groupby("pair", sort=False)
         if group["layer"].isin(list(DENSE_OF)).any() and group["layer"].isin(list(DENSE_OF.values())).any()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(sorted(rows, key=_natural_order))
+
+
+def _natural_order(row: dict[str, object]) -> tuple:
+    """Names with their numbers as numbers; then everything as it reads, directions as they happen."""
+    name = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", row["name"])]
+    settings = [str(row[key]) if isinstance(row[key], str) else row[key] for key in SETTINGS[1:]]
+    return (name, *settings, DIRECTIONS.index(row["direction"]))
 
 
 def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], results: Results) -> dict[str, object]:

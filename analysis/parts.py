@@ -35,4 +35,5 @@ def table(results: Results) -> pd.DataFrame:
                 }
             )
     columns = ("pair", "shape", "direction", "mode", "separable_seconds", "depthwise_seconds")
-    return pd.DataFrame(rows, columns=[*columns, "pointwise_seconds", "parts_over_whole"])
+    table = pd.DataFrame(rows, columns=[*columns, "pointwise_seconds", "parts_over_whole"])
+    return table.sort_values("parts_over_whole", ascending=False, kind="stable", ignore_index=True)

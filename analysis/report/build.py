@@ -61,7 +61,7 @@ def build(results: Results) -> Report:
     html = _template().render(
         sentences=sentences,
         pictures=pictures,
-        comparisons=table.to_dict("records"),
+        comparisons=sorted(table.to_dict("records"), key=lambda row: -row["ratio"]),
         parts=part_sums.to_dict("records"),
         noise={count: pairs.noise(results, count) for count in sorted(set(table.get("replicates", ())))},
         controls=int(results.layers["control_ratio"].notna().sum()),
