@@ -6,14 +6,20 @@ The log is what ``ONEDNN_VERBOSE=1`` prints, a line an execution; see oneDNN's d
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from analysis import cost, roofline
 from analysis.cost import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
+from analysis.results import Results
 from bench.cases import ConvCase
 
+#: What ``bench.profiling`` leaves in a case's folder.
+LOG, CAPTURE = "onednn.log", "capture.json"
 _ROLES = {
     "forward_training": FORWARD,
     "forward_inference": FORWARD,
@@ -27,6 +33,48 @@ COLUMNS = ("operation", "role", "implementation", "problem", "calls_a_step", "se
 
 class LogError(ValueError):
     """One sentence that names the log and says what is wrong with it."""
+
+
+def of_traced_cases(results: Results) -> tuple[pd.DataFrame, list[str]]:
+    """The primitives of every case with a log, and a sentence for each log that cannot be read.
+
+    Columns of :func:`read`, with ``pair``, ``layer`` and ``of_limit``: the least time of this operation
+    on this machine (see ``roofline``) over the time it took; missing for what is no convolution.
+    """
+    devices = roofline.ceilings(results.ceilings)
+    tables, problems = [], []
+    traced = results.layers[results.layers["trace"].notna()]
+    for row in traced.drop_duplicates("id", keep="last").sort_values(["pair", "layer"]).itertuples():
+        if not (row.trace / LOG).exists():
+            continue
+        try:
+            table = read(row.trace / LOG, row.case, _steps(row.trace / CAPTURE))
+        except LogError as error:
+            problems.append(str(error))
+            continue
+        limits = _limits(row.case, devices)
+        least = [limits.get((found.operation, found.role), float("nan")) for found in table.itertuples()]
+        table["of_limit"] = least / table["seconds_a_step"]
+        tables.append(table.assign(pair=row.pair, layer=row.layer, measured_seconds=row.seconds))
+    columns = [*COLUMNS, "of_limit", "pair", "layer", "measured_seconds"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns), problems
+
+
+def _limits(case: ConvCase, devices: Mapping[str, roofline.Ceilings]) -> dict[tuple[str, str], float]:
+    ceilings = devices.get(case.device)
+    if not ceilings or not ceilings.can_judge(case):
+        return {}
+    return {
+        (kernel.operation, kernel.role): roofline.kernel_limit(kernel, case.dtype, ceilings)[0]
+        for kernel in cost.kernels(case)
+    }
+
+
+def _steps(capture: Path) -> int:
+    try:
+        return int(json.loads(capture.read_text(encoding="utf-8"))["steps"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LogError(f"{capture} does not say how many steps were logged: {error}") from error
 
 
 def read(log: Path, case: ConvCase, steps: int) -> pd.DataFrame:

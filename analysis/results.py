@@ -29,7 +29,7 @@ class Results:
     ``runs``: one row a file: run, file, datetime, fingerprint, environment (a dict), grid.
     ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
     ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
-    settled, contaminated, trace.
+    settled, contaminated, trace (the folder, where it still exists).
     ``ceilings``: one row a limit and run: its fields, seconds (the fastest call).
     ``not_measured``: case id and reason.
     """
@@ -140,8 +140,14 @@ def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "first_call_seconds": info["first_call_seconds"],
         "settled": info["settled"],
         "contaminated": bool((info.get("noise") or {}).get("contaminated")),
-        "trace": info.get("trace"),
+        "trace": _trace_folder(file, info.get("trace")),
     }
+
+
+def _trace_folder(file: Path, trace: str | None) -> Path | None:
+    """Where a case's trace lies: below the working folder, or beside the folder of its result file."""
+    candidates = [Path(trace), file.parent.parent / trace] if trace else []
+    return next((folder for folder in candidates if folder.is_dir()), None)
 
 
 def _case(file: Path, fields: Mapping[str, Any]) -> ConvCase:

@@ -36,6 +36,8 @@ ONEDNN_LOG, OPTIMIZED_HLO, CAPTURE = "onednn.log", "optimized_hlo.txt", "capture
 STEP_NAME = "bench_step"
 _TRACE, _PRIMITIVES = "trace", "primitives"
 _TIMEOUT_SECONDS = 600
+#: One operation after the other.
+_SERIAL = {"TF_NUM_INTEROP_THREADS": "1"}
 #: Tells the child where XLA dumps what it compiles.
 _DUMP = "BENCH_XLA_DUMP"
 
@@ -112,10 +114,10 @@ def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]
     with tempfile.TemporaryDirectory() as dump:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} --xla_dump_hlo_as_text"
         jobs = {
-            _TRACE: (tuple(cases), {"TF_NUM_INTEROP_THREADS": "1", "XLA_FLAGS": flags, _DUMP: dump}),
+            _TRACE: (tuple(cases), {**_SERIAL, "XLA_FLAGS": flags, _DUMP: dump}),
             _PRIMITIVES: (
                 tuple(case for case in cases if case.device.startswith("CPU") and case.mode != "xla"),
-                {"ONEDNN_VERBOSE": "1"},
+                {**_SERIAL, "ONEDNN_VERBOSE": "1"},
             ),
         }
         for kind, (chosen, variables) in jobs.items():

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, figures, pairs, parts, roofline, sweeps
+from analysis import answer, figures, pairs, parts, primitives, roofline, sweeps
 from analysis.results import Results
 
 
@@ -51,11 +51,13 @@ def build(results: Results) -> Report:
     sentences = answer.sentences(table)
     pictures = _pictures(table, ceilings)
     part_sums = parts.table(results)
+    ran, unreadable = primitives.of_traced_cases(results)
     tables = {
         "comparisons": table,
         "cases": results.layers.drop(columns=["case", "ratios", "control_ratios"]),
         "ceilings": results.ceilings,
         "parts": part_sums,
+        "primitives": ran,
         **{picture.key: picture.data for picture in pictures},
     }
     html = _template().render(
@@ -63,6 +65,8 @@ def build(results: Results) -> Report:
         pictures=pictures,
         comparisons=sorted(table.to_dict("records"), key=lambda row: -row["ratio"]),
         parts=part_sums.to_dict("records"),
+        ran=ran.to_dict("records"),
+        unreadable=unreadable,
         noise={count: pairs.noise(results, count) for count in sorted(set(table.get("replicates", ())))},
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=len(results.runs),

@@ -1,8 +1,9 @@
 import pytest
 
-from analysis import primitives
+from analysis import cost, primitives, results
 from analysis.primitives import LogError
 from bench.cases import ConvCase
+from tests.analysis import made_results as made
 
 SEPARABLE = ConvCase(layer="separable_conv2d", direction="train")
 DEPTHWISE = "g64mb8_ic64oc64_ih32oh32kh3sh1dh0ph1_iw32ow32kw3sw1dw0pw1"
@@ -78,3 +79,45 @@ def test_a_damaged_line_is_refused_by_number(tmp_path):
 def test_a_missing_log_is_refused_by_name(tmp_path):
     with pytest.raises(LogError, match="cannot read"):
         primitives.read(tmp_path / "none.log", SEPARABLE, 1)
+
+
+def traced_results(tmp_path, log, capture='{"steps": 1}'):
+    """Results of one comparison whose separable layer has this log, in the layout of reports/example."""
+    folder = tmp_path / "traces" / "run" / "case"
+    folder.mkdir(parents=True)
+    (folder / "onednn.log").write_text(log)
+    (folder / "capture.json").write_text(capture)
+    (tmp_path / "results").mkdir()
+    rows = [*made.comparison_rows(SEPARABLE, 0.002, 0.5), *made.ceilings(flops=1e11)]
+    rows[1]["extra_info"]["trace"] = "traces/run/case"
+    return results.load([made.save(tmp_path / "results", rows)])
+
+
+def test_each_primitive_of_a_traced_case_stands_against_its_own_limit(tmp_path):
+    table, problems = primitives.of_traced_cases(traced_results(tmp_path, HEADER + "".join(STEP)))
+    assert problems == []
+    assert set(table["layer"]) == {"separable_conv2d"}
+    pointwise = table[(table["operation"] == "pointwise") & (table["role"] == "forward")].iloc[0]
+    kernel = next(k for k in cost.kernels(SEPARABLE) if (k.operation, k.role) == ("pointwise", "forward"))
+    assert pointwise["of_limit"] == pytest.approx(max(kernel.flops / 1e11, kernel.bytes / 1e10) / 0.0005)
+    assert table.loc[table["operation"] == "reorder", "of_limit"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("log", "capture", "words"),
+    [
+        ("", '{"steps": 1}', "holds no execution"),
+        (STEP[0][:-3], '{"steps": 1}', "cut off"),
+        (STEP[0], "{", "does not say how many"),
+    ],
+)
+def test_a_damaged_log_costs_a_sentence_and_no_more(tmp_path, log, capture, words):
+    table, problems = primitives.of_traced_cases(traced_results(tmp_path, log, capture))
+    assert table.empty
+    assert len(problems) == 1
+    assert words in problems[0]
+
+
+def test_a_trace_that_is_gone_is_no_problem(tmp_path):
+    rows = made.comparison_rows(SEPARABLE, 0.002, 0.5, trace="traces/gone/case")
+    assert primitives.of_traced_cases(results.load([made.save(tmp_path, rows)]))[1] == []
