@@ -99,13 +99,24 @@ def pytest_collection_finish(session):
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_sessionfinish(session):
-    """Trace after the last timing, before pytest-benchmark saves: its own wrapper is inside this one."""
+def pytest_sessionfinish(session, exitstatus):
+    """Trace after the last timing, before pytest-benchmark saves: its own wrapper is inside this one.
+
+    Whatever happens to the traces, the timings are saved.
+    """
     run = session.config.stash.get(RUN, None)
-    if run and run.profile and run.measured:
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        run.trace(reporter.write_line if reporter else lambda text: None)
-    return (yield)
+    try:
+        if (
+            run
+            and run.profile
+            and run.measured
+            and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        ):
+            reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+            run.trace(reporter.write_line if reporter else lambda text: None)
+    finally:
+        result = yield
+    return result
 
 
 def pytest_terminal_summary(terminalreporter, config):

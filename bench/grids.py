@@ -65,16 +65,21 @@ _CROSSED = ("device", "mode", "dtype", "direction")
 
 
 def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
-    """Every comparison of ``shapes`` under ``axes``; no case appears twice."""
+    """Every comparison of ``shapes`` under ``axes``; no case appears twice.
+
+    Shapes that differ in name alone become one comparison with all their names.
+    """
     seen: set[ConvCase] = set()
-    comparisons = []
+    comparisons: dict[str, Comparison] = {}
     for shape in shapes:
         choices = [_values(shape, axes, name) for name in _CROSSED]
         for values in itertools.product(*choices):
-            comparison = _comparison(shape, dict(zip(_CROSSED, values, strict=True)), seen)
-            if comparison:
-                comparisons.append(comparison)
-    return tuple(comparisons)
+            found = _comparison(shape, dict(zip(_CROSSED, values, strict=True)), seen)
+            known = comparisons.get(found.id)
+            if known and found.name not in ("", known.name):
+                found = dataclasses.replace(known, name=", ".join(filter(None, (known.name, found.name))))
+            comparisons[found.id] = found if not known or found.cases else known
+    return tuple(comparisons.values())
 
 
 def _values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
@@ -85,12 +90,10 @@ def _values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
     return (pinned,) if name not in axes.chosen or pinned in values else ()
 
 
-def _comparison(shape: Shape, settings: Mapping[str, str], seen: set[ConvCase]) -> Comparison | None:
+def _comparison(shape: Shape, settings: Mapping[str, str], seen: set[ConvCase]) -> Comparison:
     layers = ("conv1d", "separable_conv1d") if shape.is_1d else ("conv2d", "separable_conv2d")
     dense = ConvCase(layer=layers[0], **{**shape.fields, **settings})
     separable = dataclasses.replace(dense, layer=layers[1])
-    if dense in seen:
-        return None
     cases = [dense, separable]
     if shape.parts and not shape.is_1d:
         cases += parts_of(separable)
@@ -141,7 +144,9 @@ def _default() -> tuple[Shape, ...]:
         for channels in (1, 3, 8, 16, 32, 64, 128, 256)
         for side in (3, 5, 7)
     )
-    arms = tuple(Shape(arm) for arm in (*_SIZE_ARMS, *_OPTION_ARMS, *_DTYPE_ARMS, *_MODE_ARMS))
+    arms = [Shape(arm) for arm in (*_SIZE_ARMS, *_OPTION_ARMS)]
+    # Noise may differ where other code runs.
+    arms += [Shape(arm, control=True) for arm in (*_DTYPE_ARMS, *_MODE_ARMS)]
     line = {"height": 1, "width": 1024, "kernel_size": (1, 3)}
     return (*plane, *arms, Shape(line, is_1d=True))
 

@@ -69,8 +69,10 @@ def measure(method: str, seconds: str, folder: Path) -> dict[str, float]:
     shapes, output = folder / "centre.csv", folder / "result.json"
     shapes.write_text("name\ncentre\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "bench/bench_layers.py", "--shapes", str(shapes)]
-    command += [f"--benchmark-max-time={seconds}", "--benchmark-json", str(output), *METHODS[method]]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command += ["--devices", "CPU:0", f"--benchmark-max-time={seconds}", "--benchmark-json", str(output)]
+    done = subprocess.run([*command, *METHODS[method]], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"measuring {method} failed:\n{done.stdout}{done.stderr}")
     rows = json.loads(output.read_text(encoding="utf-8"))["benchmarks"]
 
     found = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,14 +33,17 @@ def settle(
     A workload that still gets faster after ``limit_seconds`` is reported as not settled; it is
     never called fewer than three times.
     """
-    durations: list[float] = []
+    latest: deque[float] = deque()
+    calls, spent, best_before = 0, 0.0, math.inf
     while True:
         start = clock()
         call()
-        durations.append(clock() - start)
-        if len(durations) <= _WINDOW:
+        latest.append(clock() - start)
+        calls, spent = calls + 1, spent + latest[-1]
+        if calls <= _WINDOW:
             continue
-        settled = min(durations[-_WINDOW:]) >= (1 - TOLERANCE) * min(durations[:-_WINDOW])
-        warm = sum(durations) >= at_least_seconds and len(durations) >= at_least_calls
-        if (settled and warm) or sum(durations) >= limit_seconds:
-            return Settling(len(durations), settled)
+        best_before = min(best_before, latest.popleft())
+        settled = min(latest) >= (1 - TOLERANCE) * best_before
+        warm = spent >= at_least_seconds and calls >= at_least_calls
+        if (settled and warm) or spent >= limit_seconds:
+            return Settling(calls, settled)

@@ -96,6 +96,12 @@ def _shape(where: str, row: dict[str, Any]) -> Shape:
         except ValueError as error:
             raise ShapeFileError(f"{where}, column {name!r}: {error}") from error
     layer = fields.pop("layer", "conv2d")
+    if layer in ("conv1d", "separable_conv1d"):
+        # One number is the width's; the height of a 1-D layer is 1.
+        fields = {"height": 1, "kernel_size": (3, 3), **fields}
+        fields |= {
+            name: (1, pair[1]) for name, pair in fields.items() if name in _PAIRS and pair[0] == pair[1]
+        }
     try:
         case = ConvCase(layer, **fields)
     except ValueError as error:

@@ -63,8 +63,8 @@ class Framework(Protocol):
 
 
 def backend() -> str:
-    """The backend that Keras is told to use."""
-    return os.environ.get("KERAS_BACKEND", "tensorflow")
+    """The backend to measure. Keras's own settings file does not count: a run is told by its environment."""
+    return os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
 def load() -> Framework:
@@ -72,7 +72,10 @@ def load() -> Framework:
     name = backend()
     if name not in AVAILABLE:
         raise ValueError(f"KERAS_BACKEND is {name!r}; this suite measures: {', '.join(AVAILABLE)}")
-    return importlib.import_module(f"bench.frameworks.{name}").FRAMEWORK
+    try:
+        return importlib.import_module(f"bench.frameworks.{name}").FRAMEWORK
+    except ModuleNotFoundError as error:
+        raise ValueError(f'{error.name} is not installed: pip install -e ".[bench]"') from error
 
 
 def choose_devices(asked: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:

@@ -68,16 +68,12 @@ class _TensorFlow:
         return tf.device(device)
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        try:
-            with tf.device(case.device):
-                x, dy = _tensor(inputs, case.dtype), _tensor(output_gradient, case.dtype)
-                # Called here, since a missing kernel is missed only when it runs.
-                return _called_once(_layer_call(case, layer, x, dy))
-        except _REFUSALS as error:
-            raise Unsupported(_first_line(error)) from error
+        with _refusals_named(), tf.device(case.device):
+            x, dy = _tensor(inputs, case.dtype), _tensor(output_gradient, case.dtype)
+            return _called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
-        with tf.device(device):
+        with _refusals_named(), tf.device(device):
             a, b = (_tensor(np.random.default_rng(i).standard_normal((size, size)), dtype) for i in (0, 1))
             return _called_once(_synchronised(_compiled(tf.matmul, (a, b)), (a, b), device))
 
@@ -259,8 +255,17 @@ def _synchronised(function: Callable, arguments: Sequence[tf.Tensor], device: st
 
 
 def _called_once(call: Call) -> Call:
+    """A kernel that is missing is missed only when it runs."""
     call()
     return call
+
+
+@contextmanager
+def _refusals_named() -> Iterator[None]:
+    try:
+        yield
+    except _REFUSALS as error:
+        raise Unsupported(_first_line(error)) from error
 
 
 def _tensor(array: Any, dtype: str) -> tf.Tensor:

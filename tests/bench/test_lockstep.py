@@ -7,27 +7,14 @@ from bench.lockstep import TURNS, Budget, Samples, measure, paired_ratio
 from tests.bench.fake_clock import FakeClock
 
 
-def turns_of(called):
-    """Runs of the same name: which callable had how many calls before the other came."""
-    runs = []
-    for name in called:
-        if runs and runs[-1][0] == name:
-            runs[-1][1] += 1
-        else:
-            runs.append([name, 1])
-    return runs
-
-
-def test_each_turn_runs_in_the_opposite_order_with_one_untimed_call_a_slice():
+def test_each_turn_runs_in_the_opposite_order_and_every_slice_follows_a_switch():
     clock = FakeClock()
     calls = [clock.taking(0.1, "a"), clock.taking(0.1, "b")]
     samples = measure(calls, Budget(max_time=0.5, min_rounds=4), clock)
-    slices = len(samples[0].slices)
-    # Slow calls have one timed round a slice. After calibration (a, b) and sizing (a, a, b, b):
-    after = clock.called[-4 * slices :]
-    expected = [name for turn in range(slices) for name in ("aabb" if turn % 2 == 0 else "bbaa")]
-    assert after == expected
-    assert [len(s.rounds) for s in samples] == [slices, slices]
+    # Slow calls: one untimed and one timed call a slice. Between turns the other is called once.
+    after_calibration_and_sizing = "".join(clock.called[6:])
+    assert after_calibration_and_sizing == "aabb" + "a" + "bbaa" + "b" + "aabb" + "a" + "bbaa"
+    assert [len(s.rounds) for s in samples] == [4, 4]
 
 
 def test_fast_calls_fill_the_budget_with_short_slices():
@@ -36,6 +23,7 @@ def test_fast_calls_fill_the_budget_with_short_slices():
     a, b = measure(calls, Budget(max_time=0.5), clock)
     assert len(a.slices) == len(b.slices)
     assert TURNS - 2 <= len(a.slices) <= TURNS + 2
+    assert len(a.slices) % 2 == 0
     # Each slice takes about max_time / TURNS, whatever a call takes.
     assert len(a.rounds) / len(a.slices) == pytest.approx(200, rel=0.02)
     assert len(b.rounds) / len(b.slices) == pytest.approx(100, rel=0.02)
@@ -45,8 +33,8 @@ def test_fast_calls_fill_the_budget_with_short_slices():
 def test_slow_calls_still_get_the_least_number_of_turns():
     clock = FakeClock()
     samples = measure([clock.taking(3.0), clock.taking(1.0)], Budget(max_time=0.5, min_rounds=5), clock)
-    assert [len(s.rounds) for s in samples] == [5, 5]
-    assert samples[0].rounds == pytest.approx([3.0] * 5)
+    assert [len(s.rounds) for s in samples] == [6, 6]  # five, made even
+    assert samples[0].rounds == pytest.approx([3.0] * 6)
 
 
 def test_calls_shorter_than_the_clock_can_tell_are_repeated_within_a_round():
@@ -60,7 +48,7 @@ def test_precision_ends_measuring_before_the_budget_does():
     clock = FakeClock()
     budget = Budget(max_time=100.0, min_rounds=5, precision=0.01)
     (sample,) = measure([clock.taking(0.5)], budget, clock)
-    assert len(sample.slices) == 5
+    assert len(sample.slices) == 6
 
 
 def test_drift_of_the_machine_cancels_in_the_paired_ratio():
