@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -17,7 +17,10 @@ def sentences(pairs: pd.DataFrame) -> list[str]:
     changes and what became of the promise of the FLOPs. Without comparisons, one sentence says so.
     """
     if pairs.empty:
-        return ["Nothing here compares SeparableConv2D with Conv2D: measure both layers of a shape."]
+        return [
+            "Nothing here compares SeparableConv2D with Conv2D in lock-step: measure both layers of a shape, "
+            "without --in-turn."
+        ]
     centre, arms = sweeps.arms(pairs)
     found = [
         _how_many(pairs),
@@ -96,33 +99,29 @@ def _border(plane: pd.DataFrame) -> list[str]:
             cells = panel[panel["direction"] == direction]
             if len(cells):
                 parts.append(f"{direction} {_border_of(cells)}")
-        kernels = sorted({"×".join(map(str, size)) for size in panel["kernel_size"]})
+        kernels = _listed(_sizes(panel["kernel_size"]))
         channels = sorted(set(panel["in_channels"]))
+        span = f"{channels[0]} to {channels[-1]}" if len(channels) > 1 else f"{channels[0]}"
         found.append(
-            f"Over {channels[0]} to {channels[-1]} channels and kernels {_listed(kernels)} "
-            f"({mode}, {dtype}, {device}): {'; '.join(parts)}."
+            f"Over {span} channels and kernels {kernels} ({mode}, {dtype}, {device}): {'; '.join(parts)}."
         )
     return found
 
 
 def _border_of(cells: pd.DataFrame) -> str:
-    channels = sorted(set(cells["in_channels"]))
-    word = {c: set(cells.loc[cells["in_channels"] == c, "verdict"]) for c in channels}
-    slower = [c for c in channels if verdicts.SLOWER in word[c]]
-    always_faster = []
-    for c in reversed(channels):
-        if word[c] != {verdicts.FASTER}:
+    slower = [
+        f"{channels} ({', '.join(_sizes(rows['kernel_size']))})"
+        for channels, rows in cells[cells["verdict"] == verdicts.SLOWER].groupby("in_channels")
+    ]
+    always_faster: list[int] = []
+    for channels, rows in sorted(cells.groupby("in_channels"), reverse=True):
+        if set(rows["verdict"]) != {verdicts.FASTER}:
             break
-        always_faster.insert(0, c)
-    if not slower:
-        text = "nowhere slower"
-    else:
-        kernels = cells[(cells["in_channels"] == slower[-1]) & (cells["verdict"] == verdicts.SLOWER)]
-        sizes = _listed(["×".join(map(str, size)) for size in sorted(kernels["kernel_size"])])
-        text = f"slower up to {slower[-1]} channel{'s' * (slower[-1] > 1)} (there with {sizes})"
+        always_faster.insert(0, channels)
+    text = f"slower at {_listed(slower)}" if slower else "nowhere slower"
     if always_faster:
         return f"{text}, faster with every kernel from {always_faster[0]} on"
-    return f"{text}, and at no channel count faster with every kernel"
+    return f"{text}, and not faster with every kernel at the most channels"
 
 
 def _turning(centre: pd.Series | None, arms: pd.DataFrame) -> list[str]:
@@ -171,6 +170,10 @@ def _extremes(pairs: pd.DataFrame) -> list[str]:
 
 def _by_direction(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values("direction", key=lambda column: column.map(DIRECTIONS.index))
+
+
+def _sizes(pairs_of_sizes: Iterable[tuple[int, int]]) -> list[str]:
+    return ["×".join(map(str, size)) for size in sorted(set(pairs_of_sizes))]
 
 
 def _listed(parts: Sequence[str]) -> str:

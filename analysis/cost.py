@@ -6,7 +6,7 @@ pixels; k kernel size; C input channels; m depth multiplier; K filters; b bytes 
 *Nominal* multiplications count every tap of the kernel at every output pixel, as most papers do.
 *Effective* ones leave out taps that fall on zero padding, as oneDNN's own benchmark does; FLOPs
 here are effective. FLOPs = 2 MACs, and a bias adds one addition for each output element. Bytes
-are compulsory traffic: every tensor read or written once, a lower bound.
+are compulsory traffic: every element that is needed read or written once, a lower bound.
 """
 
 from __future__ import annotations
@@ -88,10 +88,13 @@ def _roles(case: ConvCase, always: bool = False) -> tuple[str, ...]:
 
 
 def _kernel(case: ConvCase, operation: str, role: str, bias: bool) -> Kernel:
-    """One kernel; its three roles cost the same multiplications and touch the same three tensors."""
+    """One kernel; its three roles cost the same multiplications and touch the same three tensors.
+
+    Pixels of the input that no window covers need not be read, but an input gradient is written whole.
+    """
     height, width = case.output_size
     outputs = case.batch * height * width
-    inputs = case.batch * case.height * case.width
+    inputs = case.batch * (case.height * case.width if role == INPUT_GRADIENT else covered(case))
     between = case.in_channels * case.depth_multiplier
     window = case.kernel_size[0] * case.kernel_size[1]
     nominal_taps, effective_taps = case.batch * nominal(case), case.batch * effective(case)
@@ -124,22 +127,34 @@ def nominal(case: ConvCase) -> int:
 
 def effective(case: ConvCase) -> int:
     """The same without those on zero padding."""
-    rows, columns = (
-        _taps_inside(size, kernel, stride, dilation, case.padding)
+    rows, columns = (len(taps) for taps in _axes(case))
+    return rows * columns
+
+
+def covered(case: ConvCase) -> int:
+    """Pixels of one image that some window covers: fewer than all where a stride steps over some."""
+    rows, columns = (len(set(taps)) for taps in _axes(case))
+    return rows * columns
+
+
+def _axes(case: ConvCase) -> tuple[tuple[int, ...], ...]:
+    """For height and width, the input positions that the taps of all windows fall on."""
+    return tuple(
+        _positions(size, kernel, stride, dilation, case.padding)
         for size, kernel, stride, dilation in zip(
             (case.height, case.width), case.kernel_size, case.strides, case.dilation_rate, strict=True
         )
     )
-    return rows * columns
 
 
 @cache
-def _taps_inside(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """Pairs (output o, tap f) of one axis with 0 <= o s - before + f d < size."""
+def _positions(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, ...]:
+    """o s - before + f d for every output o and tap f of one axis, where it lies inside [0, size)."""
     extent = (kernel - 1) * dilation + 1
     if padding == "same":
         outputs = -(-size // stride)
         before = max((outputs - 1) * stride + extent - size, 0) // 2
     else:
         outputs, before = (size - extent) // stride + 1, 0
-    return sum(0 <= o * stride - before + f * dilation < size for o in range(outputs) for f in range(kernel))
+    taps = (o * stride - before + f * dilation for o in range(outputs) for f in range(kernel))
+    return tuple(position for position in taps if 0 <= position < size)

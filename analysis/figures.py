@@ -144,29 +144,53 @@ def promise(pairs: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def rooflines(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
-    """Achieved FLOP/s over FLOPs a byte, under the device's ceilings, for the commonest dtype."""
+def roofline_points(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> pd.DataFrame:
+    """The layers that :func:`rooflines` shows, one row each: those of the commonest device and dtype."""
     rows = pairs[pairs["device"].isin(list(ceilings))]
     if rows.empty:
-        return None
+        return pd.DataFrame()
     device, dtype = rows.groupby(["device", "dtype"]).size().idxmax()
     limits = ceilings[device]
-    rows = rows[(rows["device"] == device) & (rows["dtype"] == dtype)]
     if dtype not in limits.peak_flops or not limits.bandwidths:
+        return pd.DataFrame()
+    rows = rows[(rows["device"] == device) & (rows["dtype"] == dtype)]
+    return pd.concat(
+        pd.DataFrame(
+            {
+                **{name: rows[name] for name in ("pair", "verdict", "device", "dtype", "mode", "direction")},
+                "layer": word,
+                "flops_per_byte": rows[f"{word}_flops"] / rows[f"{word}_bytes"],
+                "flops_per_second": rows[f"{word}_flops_per_second"],
+                "bytes_per_second": rows[f"{word}_bytes_per_second"],
+                "of_limit": rows[f"{word}_of_limit"],
+            }
+        )
+        for word in ("dense", "separable")
+    )
+
+
+def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
+    """Achieved FLOP/s over FLOPs a byte, under the ceilings of the points' device."""
+    if points.empty:
         return None
+    device, dtype = points.iloc[0][["device", "dtype"]]
+    limits = ceilings[device]
     figure, axis = plt.subplots(figsize=(6.8, 5.0))
-    for word, colour in (("dense", DENSE_COLOUR), ("separable", SEPARABLE_COLOUR)):
-        flops, seconds = rows[f"{word}_flops"], rows[f"{word}_seconds"]
+    for word, colour, name in (
+        ("dense", DENSE_COLOUR, "Conv2D"),
+        ("separable", SEPARABLE_COLOUR, "SeparableConv2D"),
+    ):
+        rows = points[points["layer"] == word]
         axis.scatter(
-            flops / rows[f"{word}_bytes"],
-            flops / seconds,
+            rows["flops_per_byte"],
+            rows["flops_per_second"],
             s=14,
             color=colour,
             alpha=0.75,
             linewidth=0,
-            label={"dense": "Conv2D", "separable": "SeparableConv2D"}[word],
+            label=name,
         )
-    intensities = np.geomspace(0.3, 2 * max(rows["dense_flops"] / rows["dense_bytes"]), 200)
+    intensities = np.geomspace(0.3, 2 * points["flops_per_byte"].max(), 200)
     for size, bandwidth in (limits.bandwidths[0], limits.bandwidths[-1]):
         roof = np.minimum(intensities * bandwidth, limits.peak_flops[dtype])
         axis.plot(intensities, roof, color=_INK, linewidth=1)
@@ -226,7 +250,10 @@ def arms(table: pd.DataFrame) -> Figure | None:
         axis.set_title(name)
         turned = max(map(len, values)) * len(values) > 20
         axis.set_xticks(
-            range(len(values)), values, rotation=35 if turned else 0, ha="right" if turned else "center"
+            range(len(values)),
+            [_as_text(value) for value in values],
+            rotation=35 if turned else 0,
+            ha="right" if turned else "center",
         )
         axis.set_xlim(-0.6, len(values) - 0.4)
         _logarithmic(axis, y=True)
@@ -261,8 +288,7 @@ def named_shapes(pairs: pd.DataFrame) -> Figure | None:
             label=direction,
         )
     axis.axvline(1, color=_INK, linewidth=1)
-    # A name is data: a dollar sign must not start mathematics.
-    axis.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+    axis.set_yticks(range(len(names)), [_as_text(name) for name in names])
     axis.invert_yaxis()
     _logarithmic(axis, x=True)
     axis.set_xlabel("time, SeparableConv2D / Conv2D")
@@ -286,6 +312,11 @@ def _reach(rows: pd.DataFrame) -> np.ndarray:
     """The interval as distances from the ratio. The median of few values may lie on its edge."""
     below, above = rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]
     return np.maximum(0, np.array([below, above], dtype=float))
+
+
+def _as_text(name: str) -> str:
+    """A name from a file is data: a dollar sign must not start mathematics."""
+    return name.replace("$", r"\$")
 
 
 def _in_order(rows: pd.DataFrame) -> list[str]:

@@ -6,17 +6,26 @@ import re
 
 import pandas as pd
 
-from analysis import cost, roofline, stats, verdicts
+from analysis import roofline, stats, verdicts
 from analysis.results import Results
-from bench.cases import DENSE_OF, DIRECTIONS, FIELDS
+from bench.cases import DENSE_OF, DIRECTIONS, FIELDS, ConvCase
 
 #: What identifies a comparison: every field of its cases but the layer.
 SETTINGS = tuple(name for name in FIELDS if name != "layer")
+_OF_LAYERS = (
+    *("seconds", "flops", "bytes", "flops_per_second", "bytes_per_second", "limit_seconds", "of_limit"),
+    "call_share",
+)
 
 
-def noise(results: Results, replicates: int) -> float:
-    """This environment's noise, from the controls of all its runs, for a comparison measured so often."""
-    return verdicts.noise(results.layers["control_ratio"].dropna(), replicates)
+def noise(results: Results, case: ConvCase, replicates: int) -> float:
+    """The noise that a comparison like ``case``, measured so often, is judged by.
+
+    From the controls on its device and in its mode or, where there are none, from all.
+    """
+    controls = results.layers[results.layers["control_ratio"].notna()]
+    alike = controls[(controls["device"] == case.device) & (controls["mode"] == case.mode)]
+    return verdicts.noise((alike if len(alike) else controls)["control_ratio"], replicates)
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -25,14 +34,13 @@ def table(results: Results) -> pd.DataFrame:
     Columns: ``pair``, ``name``, ``shape`` and the comparison's settings; ``ratio`` (separable time
     over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict``, its
     ``reason`` and the ``noise`` it was judged by; ``promised`` (the ratio of FLOPs); for each of
-    ``dense`` and ``separable``: ``_seconds``, ``_flops``, ``_bytes``, ``_limit_seconds``,
-    ``_bound_by`` and ``_of_limit`` (the share of the limit that was reached; missing without
-    ceilings); ``settled``, ``contaminated``.
+    ``dense`` and ``separable``, what ``roofline.with_limits`` knows of it as ``dense_seconds`` and
+    so on; ``settled``, ``contaminated``.
     """
-    devices = roofline.ceilings(results.ceilings)
     layers = results.layers[results.layers["ratio"].notna()]
+    layers = roofline.with_limits(layers, roofline.ceilings(results.ceilings))
     rows = [
-        _row(group, devices, results)
+        _row(group, results)
         for _, group in layers.groupby("pair", sort=False)
         if group["layer"].isin(list(DENSE_OF)).any() and group["layer"].isin(list(DENSE_OF.values())).any()
     ]
@@ -41,17 +49,17 @@ def table(results: Results) -> pd.DataFrame:
 
 def _natural_order(row: dict[str, object]) -> tuple:
     """Names with their numbers as numbers; then everything as it reads, directions as they happen."""
-    name = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", row["name"])]
-    settings = [str(row[key]) if isinstance(row[key], str) else row[key] for key in SETTINGS[1:]]
+    name = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", row["name"])]
+    settings = [row[key] for key in SETTINGS if key != "direction"]
     return (name, *settings, DIRECTIONS.index(row["direction"]))
 
 
-def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], results: Results) -> dict[str, object]:
+def _row(group: pd.DataFrame, results: Results) -> dict[str, object]:
     separable = group[group["layer"].isin(list(DENSE_OF))]
     dense = group[~group.index.isin(separable.index)]
     case = separable.iloc[0]["case"]
     ratio = _ratio(separable)
-    threshold = noise(results, replicates=len(separable))
+    threshold = noise(results, case, replicates=len(separable))
     verdict = verdicts.judge(ratio, threshold)
     row = {
         "pair": separable.iloc[0]["pair"],
@@ -71,7 +79,8 @@ def _row(group: pd.DataFrame, devices: dict[str, roofline.Ceilings], results: Re
         "contaminated": bool(group["contaminated"].any()),
     }
     for word, rows in (("dense", dense), ("separable", separable)):
-        row |= {f"{word}_{key}": value for key, value in _layer(rows, devices).items()}
+        row[f"{word}_bound_by"] = rows.iloc[0]["bound_by"]
+        row |= {f"{word}_{name}": float(rows[name].median()) for name in _OF_LAYERS}
     row["promised"] = row["separable_flops"] / row["dense_flops"]
     return row
 
@@ -81,20 +90,3 @@ def _ratio(separable: pd.DataFrame) -> stats.Estimate:
     if len(separable) == 1:
         return stats.median(separable.iloc[0]["ratios"])
     return stats.geometric_mean(separable["ratio"])
-
-
-def _layer(rows: pd.DataFrame, devices: dict[str, roofline.Ceilings]) -> dict[str, object]:
-    case, seconds = rows.iloc[0]["case"], float(rows["seconds"].median())
-    found = {
-        "id": case.id,
-        "seconds": seconds,
-        "flops": cost.flops(case),
-        "bytes": cost.least_bytes(case),
-        "limit_seconds": float("nan"),
-        "bound_by": "",
-    }
-    ceilings = devices.get(case.device)
-    if ceilings and ceilings.can_judge(case):
-        limit = roofline.limit(case, ceilings)
-        found |= {"limit_seconds": limit.seconds, "bound_by": limit.bound_by}
-    return {**found, "of_limit": found["limit_seconds"] / seconds}

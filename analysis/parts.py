@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis import roofline
 from analysis.results import Results
 from bench.cases import parts_of
 
+_COLUMNS = (
+    *("pair", "shape", "direction", "mode", "separable_seconds", "depthwise_seconds", "depthwise_of_limit"),
+    *("pointwise_seconds", "pointwise_of_limit", "parts_over_whole"),
+)
+
 
 def table(results: Results) -> pd.DataFrame:
-    """One row a SeparableConv2D whose parts were measured too.
+    """One row a SeparableConv2D whose parts were measured too, in the same run.
 
-    ``separable_seconds``, ``depthwise_seconds``, ``pointwise_seconds`` are medians over the runs,
-    ``parts_over_whole`` is their sum over the whole: above 1, each part pays for a call of its own.
+    ``separable_seconds``, ``depthwise_seconds``, ``pointwise_seconds`` are medians over the runs, the
+    parts' ``_of_limit`` is theirs alone (see ``roofline.with_limits``), and ``parts_over_whole`` is their
+    sum over the whole: above 1, each part pays for a call of its own.
     """
-    seconds = results.layers.groupby("id", sort=False)["seconds"].median()
+    layers = roofline.with_limits(results.layers, roofline.ceilings(results.ceilings))
+    measured = layers.groupby("id", sort=False)[["seconds", "of_limit"]].median()
     cases = results.layers.drop_duplicates("id").set_index("id")["case"]
     rows = []
     for id_, case in cases.items():
         if case.layer != "separable_conv2d":
             continue
         depthwise, pointwise = (part.id for part in parts_of(case))
-        if depthwise in seconds.index and pointwise in seconds.index:
+        if depthwise in measured.index and pointwise in measured.index:
+            seconds = measured["seconds"]
             rows.append(
                 {
                     "pair": case.comparison,
@@ -30,10 +39,11 @@ def table(results: Results) -> pd.DataFrame:
                     "mode": case.mode,
                     "separable_seconds": seconds[id_],
                     "depthwise_seconds": seconds[depthwise],
+                    "depthwise_of_limit": measured["of_limit"][depthwise],
                     "pointwise_seconds": seconds[pointwise],
+                    "pointwise_of_limit": measured["of_limit"][pointwise],
                     "parts_over_whole": (seconds[depthwise] + seconds[pointwise]) / seconds[id_],
                 }
             )
-    columns = ("pair", "shape", "direction", "mode", "separable_seconds", "depthwise_seconds")
-    table = pd.DataFrame(rows, columns=[*columns, "pointwise_seconds", "parts_over_whole"])
+    table = pd.DataFrame(rows, columns=_COLUMNS)
     return table.sort_values("parts_over_whole", ascending=False, kind="stable", ignore_index=True)

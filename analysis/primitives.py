@@ -116,13 +116,15 @@ def read(log: Path, case: ConvCase, steps: int) -> pd.DataFrame:
 
 
 def _named(kind: str, propagation: str, problem: str, case: ConvCase) -> tuple[str, str]:
-    """The operation and its role. A 1x1 kernel in a layer whose own kernel is larger is pointwise."""
+    """The operation and its role. In a separable layer, what is grouped or larger than 1x1 is depthwise."""
     if kind != "convolution":
         return kind, ""
     role = _ROLES.get(propagation, propagation)
     kernel = _KERNEL.search(problem)
     window = tuple(map(int, kernel.groups())) if kernel else ()
-    if case.layer == "pointwise_conv2d" or (case.is_separable and window == (1, 1) != case.kernel_size):
+    if case.layer == "pointwise_conv2d":
+        return POINTWISE, role
+    if case.is_separable and window == (1, 1) and not problem.startswith("g"):
         return POINTWISE, role
     if case.layer == "depthwise_conv2d" or case.is_separable:
         return DEPTHWISE, role

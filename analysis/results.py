@@ -159,10 +159,10 @@ def _case(file: Path, fields: Mapping[str, Any]) -> ConvCase:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise ResultsError(f"cannot read {file}: {error.strerror}") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise ResultsError(f"{file} is not JSON, or was cut off: {error}") from error
     _check_schema(file, content)
     try:
@@ -170,6 +170,10 @@ def _read(file: Path) -> dict[str, Any]:
     except fastjsonschema.JsonSchemaException as error:
         raise ResultsError(f"{file} is not a result file of this suite: {error.message}") from error
     return content
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number")
 
 
 def _check_schema(file: Path, content: Any) -> None:

@@ -1,9 +1,10 @@
 """Measured ceilings -> the least time that a case could take on this machine.
 
 The cache-aware roofline: a kernel takes at least max(FLOPs / peak, bytes / bandwidth), with the
-bandwidth measured on a working set no larger than the kernel's own. The kernels of a case run one
-after another, so their least times add up. (Williams et al., CACM 52(4), 2009; Ilic et al., IEEE
-Computer Architecture Letters 13(1), 2014.)
+bandwidth measured on a working set no larger than the kernel's own. Kernels are taken to run one
+after another, each by itself, so their least times add up; where they overlap or are fused, less
+is possible. (Williams et al., CACM 52(4), 2009; Ilic et al., IEEE Computer Architecture Letters
+13(1), 2014.)
 
 Ceilings are the fastest calls measured, bytes are compulsory traffic, and FLOPs are those of the
 direct algorithm: a time below the limit is possible only for an algorithm with fewer (Winograd).
@@ -68,6 +69,32 @@ def ceilings(table: pd.DataFrame) -> dict[str, Ceilings]:
             calls.groupby("mode")["seconds"].min().to_dict(),
         )
     return found
+
+
+def with_limits(layers: pd.DataFrame, devices: Mapping[str, Ceilings]) -> pd.DataFrame:
+    """``Results.layers`` with what each case costs and how far it is from its device's limit.
+
+    Adds ``flops``, ``bytes``, ``flops_per_second``, ``bytes_per_second``, ``limit_seconds``, ``bound_by``,
+    ``of_limit`` (least time over measured time) and ``call_share`` (an empty call's time over measured time);
+    the last four are missing where the ceilings of the case's device, dtype or mode are.
+    """
+    added = pd.DataFrame(
+        [_judged(case, devices.get(case.device)) for case in layers["case"]],
+        columns=["flops", "bytes", "limit_seconds", "bound_by", "empty_call_seconds"],
+        index=layers.index,
+    )
+    for name in ("flops", "bytes"):
+        added[f"{name}_per_second"] = added[name] / layers["seconds"]
+    added["of_limit"] = added["limit_seconds"] / layers["seconds"]
+    added["call_share"] = added.pop("empty_call_seconds") / layers["seconds"]
+    return pd.concat([layers, added], axis=1)
+
+
+def _judged(case: ConvCase, ceilings: Ceilings | None) -> tuple[float, float, float, str, float]:
+    missing = Limit(float("nan"), "")
+    least = limit(case, ceilings) if ceilings and ceilings.can_judge(case) else missing
+    call = ceilings.empty_call_seconds.get(case.mode, float("nan")) if ceilings else float("nan")
+    return cost.flops(case), cost.least_bytes(case), least.seconds, least.bound_by, call
 
 
 def limit(case: ConvCase, ceilings: Ceilings) -> Limit:

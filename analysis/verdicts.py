@@ -18,6 +18,8 @@ LEAST_NOISE = 0.02
 #: reports/example its standard deviation was 2.3 % for the median comparison and under 6.2 % for
 #: 95 % of them, so that with this margin and the interval on top a chance verdict is rare.
 SINGLE_RUN_NOISE = 0.10
+#: An interval worth less than this decides nothing.
+LEAST_CONFIDENCE = 0.93
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ def noise(control_ratios: Iterable[float], replicates: int) -> float:
 
 def judge(ratio: Estimate, noise: float) -> Verdict:
     """What ``ratio`` (time of the layer over time of its base) says, given the noise."""
+    if ratio.confidence < LEAST_CONFIDENCE:
+        return Verdict(UNDECIDED, "too few turns for an interval")
     low, high = 1 / (1 + noise), 1 + noise
     if ratio.low > high:
         return Verdict(SLOWER, "beyond the noise")
@@ -46,4 +50,4 @@ def judge(ratio: Estimate, noise: float) -> Verdict:
         return Verdict(FASTER, "beyond the noise")
     if ratio.low >= low and ratio.high <= high:
         return Verdict(SAME, "within the noise")
-    return Verdict(UNDECIDED, "the interval reaches into the noise")
+    return Verdict(UNDECIDED, "the interval crosses the border of the noise: more runs narrow it")

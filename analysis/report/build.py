@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,6 +17,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis import answer, figures, pairs, parts, primitives, roofline, sweeps
 from analysis.results import Results
+
+_OF_PROMISE = [
+    *("pair", "direction", "mode", "dtype", "device", "promised", "ratio", "low", "high", "verdict"),
+    *("dense_seconds", "separable_seconds"),
+]
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,9 @@ def build(results: Results) -> Report:
     ran, unreadable = primitives.of_traced_cases(results)
     tables = {
         "comparisons": table,
-        "cases": results.layers.drop(columns=["case", "ratios", "control_ratios"]),
+        "cases": roofline.with_limits(results.layers, ceilings).drop(
+            columns=["case", "ratios", "control_ratios"]
+        ),
         "ceilings": results.ceilings,
         "parts": part_sums,
         "primitives": ran,
@@ -67,7 +75,7 @@ def build(results: Results) -> Report:
         parts=part_sums.to_dict("records"),
         ran=ran.to_dict("records"),
         unreadable=unreadable,
-        noise={count: pairs.noise(results, count) for count in sorted(set(table.get("replicates", ())))},
+        noise=_noise(table),
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=len(results.runs),
         runs=results.runs.to_dict("records"),
@@ -83,7 +91,8 @@ def build(results: Results) -> Report:
 def write(report: Report, folder: Path) -> None:
     """Put ``report`` into ``folder``: everything is made elsewhere first, and the page comes last.
 
-    Other files in ``folder`` stay. Raises ``OSError`` where it cannot be written.
+    Other files in ``folder`` stay, but for figures and data of an earlier report. Raises ``OSError``
+    where it cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".report-") as made:
@@ -97,11 +106,17 @@ def write(report: Report, folder: Path) -> None:
             target = folder / file.relative_to(made)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
+    written = {file.relative_to(made) for file in files}
+    for old in (*folder.glob("figures/*.svg"), *folder.glob("data/*.csv")):
+        if old.relative_to(folder) not in written:
+            old.unlink()
 
 
 def point_latest(folder: Path) -> None:
     """Let ``latest`` beside ``folder`` point to it, at no moment to nothing."""
     link = folder.parent / "latest"
+    if link.exists() and not link.is_symlink():
+        raise FileExistsError(f"{link} is no link, so it cannot point to {folder}: move it away")
     made = folder.parent / f".latest-{os.getpid()}"
     made.symlink_to(folder.name, target_is_directory=True)
     os.replace(made, link)
@@ -128,7 +143,7 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
                 "Named shapes",
                 "Time of SeparableConv2D over time of Conv2D with 95 % intervals; right of the line it is "
                 "slower.",
-                table[table["name"] != ""],
+                table.loc[table["name"] != "", ["name", *_OF_PROMISE]],
                 figures.named_shapes,
             ),
             _picture(
@@ -136,7 +151,7 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
                 "What FLOPs promise and what arrives",
                 "Each point is a comparison. On the diagonal, time shrinks as FLOPs do; above the horizontal "
                 "line, the layer with fewer FLOPs is the slower one.",
-                table,
+                table[_OF_PROMISE],
                 figures.promise,
             ),
             _picture(
@@ -153,8 +168,8 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
                 "How far from what the machine can do",
                 "Achieved FLOP/s over FLOPs a byte of compulsory traffic. The lines are this machine's "
                 "measured ceilings, with the bandwidth of the smallest and of the largest working set.",
-                table,
-                lambda rows: figures.rooflines(rows, ceilings),
+                figures.roofline_points(table, ceilings),
+                lambda points: figures.rooflines(points, ceilings),
             ),
         ]
     return [picture for picture in candidates if picture]
@@ -174,6 +189,15 @@ def _picture(
     return Picture(key, title, how_to_read, f"{len(data)} comparisons: {says}.", svg.getvalue(), data)
 
 
+def _noise(table: pd.DataFrame) -> dict[int, tuple[float, float]]:
+    """The least and the greatest noise that comparisons were judged by, by their number of runs."""
+    if table.empty:
+        return {}
+    return {
+        int(runs): (rows["noise"].min(), rows["noise"].max()) for runs, rows in table.groupby("replicates")
+    }
+
+
 def _template():
     environment = Environment(
         loader=PackageLoader("analysis.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -181,16 +205,16 @@ def _template():
     environment.filters |= {
         "milliseconds": _milliseconds,
         "ratio": answer.number,
-        "percent": lambda share: f"{100 * share:.0f} %",
-        "giga": lambda rate: f"{rate / 1e9:.0f}",
+        "percent": lambda share: "–" if math.isnan(share) else f"{100 * share:.0f} %",
+        "giga": lambda rate: f"{rate / 1e9:.3g}",
         "size": figures.size_in_words,
     }
     return environment.get_template("report.html.j2")
 
 
 def _milliseconds(seconds: float) -> str:
-    """Three significant digits."""
-    return f"{seconds * 1e3:.3g}" if seconds < 1 else f"{seconds * 1e3:.0f}"
+    """Three significant digits, and never an exponent."""
+    return f"{seconds * 1e3:.3g}" if seconds < 0.0995 else f"{seconds * 1e3:.0f}"
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

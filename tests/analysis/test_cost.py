@@ -123,6 +123,14 @@ def test_published_intensities_are_reproduced():
     assert intensity("separable_conv2d") == pytest.approx(17.1, abs=0.1)
 
 
+def test_a_stride_over_pixels_leaves_them_unread_but_their_gradient_is_written():
+    case = ConvCase(direction="train", kernel_size=(1, 1), strides=(2, 2), use_bias=False)
+    forward, input_gradient, weight_gradient = cost.kernels(case)
+    pixels, weights, outputs = 8 * 32 * 32 * 64, 64 * 64, 8 * 16 * 16 * 64
+    assert forward.bytes == weight_gradient.bytes == 4 * (pixels / 4 + weights + outputs)
+    assert input_gradient.bytes == 4 * (pixels + weights + outputs)
+
+
 def test_half_precision_halves_the_bytes():
     single = cost.least_bytes(ConvCase())
     assert cost.least_bytes(ConvCase(dtype="bfloat16")) == single / 2

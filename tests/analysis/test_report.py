@@ -112,6 +112,24 @@ def test_a_report_into_an_existing_folder_keeps_what_else_is_there(files, tmp_pa
     assert (folder / "index.html").exists()
 
 
+def test_figures_and_data_of_an_earlier_report_do_not_stay(files, tmp_path):
+    folder = tmp_path / "report"
+    run("report", files, "--output", folder)
+    (folder / "figures" / "stale.svg").write_text("")
+    run("report", files, "--output", folder)
+    assert not (folder / "figures" / "stale.svg").exists()
+    assert (folder / "figures" / "plane.svg").exists()
+
+
+def test_a_folder_called_latest_is_not_replaced(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports" / "latest").mkdir(parents=True)
+    result = run("report", files)
+    assert result.exit_code == 2
+    assert "is no link" in result.output
+    assert not [path for path in (tmp_path / "reports").iterdir() if path.name.startswith(".")]
+
+
 def test_a_failure_leaves_the_old_report_untouched(files, tmp_path, monkeypatch):
     folder = tmp_path / "report"
     run("report", files, "--output", folder)

@@ -69,6 +69,9 @@ def test_a_file_cut_off_anywhere_is_refused_by_name(tmp_path):
         (lambda c: _set(c, ["benchmarks", 0, "stats", "median"], "fast"), "median must be number"),
         (lambda c: _set(c, ["benchmarks", 0, "extra_info", "case", "colour"], 1), "is not a result file"),
         (lambda c: _set(c, ["benchmarks", 0, "extra_info", "case", "padding"], "half"), "that cannot exist"),
+        (lambda c: _set(c, ["benchmarks", 0, "stats", "median"], 0), "is not a result file"),
+        (lambda c: _set(c, ["benchmarks", 0, "stats", "median"], float("nan")), "NaN is no number"),
+        (lambda c: _set(c, ["machine_info", "environment", "fingerprint"], "../x"), "is not a result file"),
         (lambda c: _set(c, ["machine_info"], {}), "is not a result file of this suite"),
     ],
 )  # fmt: skip

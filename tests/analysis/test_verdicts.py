@@ -24,6 +24,12 @@ def test_a_verdict_needs_an_interval_beyond_the_noise(low, high, word):
     assert verdict.reason
 
 
+def test_an_interval_of_few_turns_decides_nothing():
+    assert verdicts.judge(stats.median([1.5]), 0.05).word == "undecided"
+    assert verdicts.judge(stats.median([1.5] * 4), 0.05).word == "undecided"
+    assert verdicts.judge(stats.median([1.5] * 6), 0.05).word == "slower"
+
+
 def test_faster_is_the_mirror_image_of_slower():
     for low, high in ((1.06, 1.1), (1.01, 1.04), (1.02, 1.3)):
         straight = verdicts.judge(Estimate(low, low, high), 0.05).word

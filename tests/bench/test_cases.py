@@ -41,6 +41,18 @@ def test_different_cases_have_different_ids(one, other):
     assert (one.id == other.id) == (one == other)
 
 
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ConvCase)])
+def test_cases_that_differ_in_one_field_have_different_ids(field):
+    case = ConvCase(layer="separable_conv2d", direction="train")
+    other = {
+        "layer": "conv2d", "direction": "backward", "input_gradient": False, "mode": "xla", "device": "GPU:1",
+        "dtype": "float16", "kernel_size": (3, 5), "strides": (1, 2), "padding": "valid",
+        "dilation_rate": (2, 1), "data_format": "channels_first", "activation": "relu", "use_bias": False,
+    }.get(field, getattr(case, field) if isinstance(getattr(case, field), str) else None)  # fmt: skip
+    changed = dataclasses.replace(case, **{field: getattr(case, field) + 1 if other is None else other})
+    assert changed.id != case.id
+
+
 def test_the_id_leaves_out_what_is_usual():
     assert ConvCase().id == "conv2d-forward-8x32x32x64-f64-k3"
     case = ConvCase(layer="separable_conv2d", direction="train", mode="xla", strides=(2, 1), dtype="float16")

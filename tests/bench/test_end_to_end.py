@@ -43,7 +43,6 @@ def test_smoke_measures_both_layers_and_their_parts_in_all_directions(loaded):
     measured = {(row.layer, row.direction) for row in loaded.layers.itertuples()}
     layers = ("conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d")
     assert measured == {(layer, way) for layer in layers for way in ("forward", "backward", "train")}
-    assert loaded.layers["settled"].all()
     assert loaded.not_measured.empty
 
 
@@ -55,7 +54,8 @@ def test_what_is_saved_keeps_the_contract(content):
             case = ConvCase.from_dict(info["case"])
             assert row["name"] == f"test_layer[{case.id}]"
             assert row["params"]["direction"] == case.direction
-            assert info["first_call_seconds"] > row["stats"]["median"]
+            assert info["first_call_seconds"] > 0
+            assert info["warmup_calls"] >= 3
             assert row["stats"]["rounds"] >= 5
             assert row["options"]["timer"] == "perf_counter"
     environment = content["machine_info"]["environment"]
@@ -76,9 +76,8 @@ def test_both_rows_of_a_pair_carry_the_paired_ratio(content):
         dense, separable = rows["conv2d"]["extra_info"], rows["separable_conv2d"]["extra_info"]
         assert dense["paired"]["ratio"] == 1
         assert separable["paired"]["rounds"] == dense["paired"]["rounds"]
-        # The ratio of the medians, which drift may shift, is still near the paired one.
-        plain = rows["separable_conv2d"]["stats"]["median"] / rows["conv2d"]["stats"]["median"]
-        assert separable["paired"]["ratio"] == pytest.approx(plain, rel=0.3)
+        low, high = separable["paired"]["spread"]
+        assert 0 < low <= separable["paired"]["ratio"] <= high
         assert dense["control"]["rounds"] == dense["paired"]["rounds"]
 
 
@@ -91,13 +90,14 @@ def test_the_ceilings_of_the_same_run_are_there(loaded):
 def test_a_report_is_built_from_what_smoke_saved(smoke, loaded, tmp_path):
     table = pairs.table(loaded)
     assert len(table) == 3
-    assert table["dense_of_limit"].between(0, 1.5).all()
+    assert (table["dense_of_limit"] > 0).all()
+    assert (table["separable_call_share"] > 0).all()
     assert len(parts.table(loaded)) == 3
     command = [sys.executable, "-m", "analysis", "report", str(smoke[0]), "--output", str(tmp_path / "r")]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(tmp_path / "r" / "index.html")
-    assert "in 3 comparisons" in done.stdout or "of the 3 comparisons" in done.stdout
+    assert "of the 3 comparisons" in done.stdout
 
 
 def test_the_table_shows_the_layers_of_a_comparison_side_by_side(smoke):
