@@ -22,13 +22,14 @@ def sentences(pairs: pd.DataFrame) -> list[str]:
             "without --in-turn."
         ]
     centre, arms = sweeps.arms(pairs)
-    found = [
+    return [
         _how_many(pairs),
         *_border(sweeps.plane(pairs)),
         *_turning(centre, arms),
+        *_named(pairs),
         *_promise(pairs, centre),
+        *_extremes(pairs),
     ]
-    return [*found, *_extremes(pairs)]
 
 
 def speed(ratio: float, low: float | None = None, high: float | None = None) -> str:
@@ -74,8 +75,8 @@ def _how_many(pairs: pd.DataFrame) -> str:
     where = []
     for mode, rows in pairs.groupby("mode", sort=False):
         slow = rows[rows["verdict"] == verdicts.SLOWER]
-        if slow.empty:
-            where.append(f"{mode} none of {len(rows)}")
+        if len(slow) in (0, len(rows)):
+            where.append(f"in {mode} mode {'none' if slow.empty else 'all'} of {len(rows)}")
             continue
         measured, slower_ones = rows["direction"].value_counts(), slow["direction"].value_counts()
         by_direction = [
@@ -83,11 +84,31 @@ def _how_many(pairs: pd.DataFrame) -> str:
             for direction in DIRECTIONS
             if direction in measured
         ]
-        where.append(f"{mode} {', '.join(by_direction)}")
+        where.append(f"in {mode} mode {', '.join(by_direction)}")
     return (
         f"SeparableConv2D is slower than Conv2D in {slower} of the {len(pairs)} comparisons measured here"
-        f"{', ' if others else ''}{_listed(others)}. Slower: {'; '.join(where)}."
+        f"{', ' if others else ''}{_listed(others)}. Slower are {'; '.join(where)}."
     )
+
+
+def _named(pairs: pd.DataFrame) -> list[str]:
+    """Which of the shapes that carry a name are slower, in their worst direction."""
+    named = pairs[pairs["name"] != ""]
+    slower = named[named["verdict"] == verdicts.SLOWER].sort_values("ratio", ascending=False)
+    if named.empty:
+        return []
+    count = named["name"].nunique()
+    if slower.empty:
+        return [f"None of the {count} named shapes is slower in any direction."]
+    worst = slower.drop_duplicates("name")
+    parts = [
+        f"{row['name']} ({row['direction']} {number(row['ratio'])} times as slow)"
+        for _, row in worst.iterrows()
+    ]
+    shown = [*parts[:6], f"{len(parts) - 6} more"] if len(parts) > 7 else parts
+    return [
+        f"Of the {count} named shapes, {len(parts)} are slower in some direction, at worst: {_listed(shown)}."
+    ]
 
 
 def _border(plane: pd.DataFrame) -> list[str]:
@@ -152,12 +173,15 @@ def _promise(pairs: pd.DataFrame, centre: pd.Series | None) -> list[str]:
         ]
     names = ["shape", "mode", "dtype", "device"]
     rows = pairs[(pairs[names] == centre[names]).all(axis=1)]
+    rows = _by_direction(rows)
     parts = [
-        f"{row['direction']} {speed(row['ratio'], row['low'], row['high'])}, "
-        f"{number(1 / row['promised'])} promised by FLOPs"
-        for _, row in _by_direction(rows).iterrows()
+        f"{row['direction']} {speed(row['ratio'], row['low'], row['high'])}" for _, row in rows.iterrows()
     ]
-    return [f"At {in_words(centre)} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}."]
+    promised = list(dict.fromkeys(number(1 / promise) for promise in rows["promised"]))
+    return [
+        f"At {in_words(centre)} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}. "
+        f"FLOPs promise {' to '.join(promised)} times as fast."
+    ]
 
 
 def _extremes(pairs: pd.DataFrame) -> list[str]:

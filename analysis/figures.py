@@ -196,12 +196,11 @@ def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure 
         axis.plot(intensities, roof, color=_INK, linewidth=1)
         axis.annotate(
             f"{bandwidth / 1e9:.0f} GB/s at {size_in_words(size)}",
-            (intensities[0], roof[0]),
-            (3, 3),
+            (intensities[len(intensities) // 20], roof[len(intensities) // 20]),
+            (6, -9),
             textcoords="offset points",
-            rotation=0,
             fontsize=8,
-            va="bottom",
+            va="top",
         )
     axis.annotate(
         f"{limits.peak_flops[dtype] / 1e9:.0f} GFLOP/s, {dtype} matrix product",
@@ -212,7 +211,7 @@ def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure 
         fontsize=8,
     )
     _logarithmic(axis, x=True, y=True, scale_y=1e9)
-    axis.set_xlabel("FLOPs a byte of compulsory traffic")
+    axis.set_xlabel("FLOP per byte of compulsory traffic")
     axis.set_ylabel("GFLOP/s achieved")
     axis.set_title(f"{device}, {dtype}, all directions and modes")
     axis.legend(frameon=False, loc="lower right")

@@ -74,15 +74,24 @@ def ceilings(table: pd.DataFrame) -> dict[str, Ceilings]:
 def with_limits(layers: pd.DataFrame, devices: Mapping[str, Ceilings]) -> pd.DataFrame:
     """``Results.layers`` with what each case costs and how far it is from its device's limit.
 
-    Adds ``flops``, ``bytes``, ``flops_per_second``, ``bytes_per_second``, ``limit_seconds``, ``bound_by``,
-    ``of_limit`` (least time over measured time) and ``call_share`` (an empty call's time over measured time);
-    the last four are missing where the ceilings of the case's device, dtype or mode are.
+    Adds ``parameters``, ``nominal_macs``, ``flops``, ``bytes``, ``flops_per_second``,
+    ``bytes_per_second``, ``limit_seconds``, ``bound_by``, ``of_limit`` (least time over measured
+    time) and ``call_share`` (an empty call's time over measured time). The last four are missing
+    where the ceilings of the case's device, dtype or mode are.
     """
     added = pd.DataFrame(
         [_judged(case, devices.get(case.device)) for case in layers["case"]],
-        columns=["flops", "bytes", "limit_seconds", "bound_by", "empty_call_seconds"],
+        columns=["limit_seconds", "bound_by", "empty_call_seconds"],
         index=layers.index,
     )
+    counts = {
+        "parameters": cost.parameters,
+        "nominal_macs": cost.nominal_macs,
+        "flops": cost.flops,
+        "bytes": cost.least_bytes,
+    }
+    for name, count in counts.items():
+        added[name] = [count(case) for case in layers["case"]]
     for name in ("flops", "bytes"):
         added[f"{name}_per_second"] = added[name] / layers["seconds"]
     added["of_limit"] = added["limit_seconds"] / layers["seconds"]
@@ -90,11 +99,11 @@ def with_limits(layers: pd.DataFrame, devices: Mapping[str, Ceilings]) -> pd.Dat
     return pd.concat([layers, added], axis=1)
 
 
-def _judged(case: ConvCase, ceilings: Ceilings | None) -> tuple[float, float, float, str, float]:
+def _judged(case: ConvCase, ceilings: Ceilings | None) -> tuple[float, str, float]:
     missing = Limit(float("nan"), "")
     least = limit(case, ceilings) if ceilings and ceilings.can_judge(case) else missing
     call = ceilings.empty_call_seconds.get(case.mode, float("nan")) if ceilings else float("nan")
-    return cost.flops(case), cost.least_bytes(case), least.seconds, least.bound_by, call
+    return least.seconds, least.bound_by, call
 
 
 def limit(case: ConvCase, ceilings: Ceilings) -> Limit:

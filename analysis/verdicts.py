@@ -15,7 +15,7 @@ SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
 #: No effect below this is called a difference, however quiet the machine seems.
 LEAST_NOISE = 0.02
 #: What one run cannot see: how much a ratio moves between runs. Over the three runs of
-#: reports/example its standard deviation was 2.3 % for the median comparison and under 6.2 % for
+#: reports/example its standard deviation was 2.1 % for the median comparison and under 5.7 % for
 #: 95 % of them, so that with this margin and the interval on top a chance verdict is rare.
 SINGLE_RUN_NOISE = 0.10
 #: An interval worth less than this decides nothing.

@@ -7,13 +7,13 @@ from typing import Any
 
 UNSETTLED, CONTAMINATED, FEW_ROUNDS = "unsettled", "contaminated", "few rounds"
 
-#: Fewer rounds than this give an interval too wide to tell small differences.
-ENOUGH_ROUNDS = 10
+#: With fewer rounds than this no interval of the median reaches 95 %.
+ENOUGH_ROUNDS = 6
 
 _OF_CASES = {
     UNSETTLED: "still got faster when timing began: their times may be too high; repeat them alone with -k",
     CONTAMINATED: "lost over 5 % of the processor to other guests of the host: trust ratios, not times",
-    FEW_ROUNDS: f"had fewer than {ENOUGH_ROUNDS} rounds: raise --benchmark-max-time for narrower intervals",
+    FEW_ROUNDS: f"had fewer than {ENOUGH_ROUNDS} rounds: raise --benchmark-min-rounds to reach 95 %",
 }
 
 

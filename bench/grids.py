@@ -111,9 +111,7 @@ def _channels(channels: int) -> dict[str, int]:
     return {"in_channels": channels, "filters": max(channels, 32)}
 
 
-#: The shape that every one-factor arm starts from is ConvCase's defaults: 8 x 32 x 32 x 64 -> 64, 3x3.
-CENTRE = Shape({}, parts=True, control=True)
-
+# The shape that every one-factor arm starts from is ConvCase's defaults: 8 x 32 x 32 x 64 -> 64, 3x3.
 _OPTION_ARMS: tuple[dict[str, Any], ...] = (
     {"strides": (2, 2)},
     {"padding": "valid"},
@@ -148,7 +146,7 @@ def _default() -> tuple[Shape, ...]:
     # Noise may differ where other code runs.
     arms += [Shape(arm, control=True) for arm in (*_DTYPE_ARMS, *_MODE_ARMS)]
     line = {"height": 1, "width": 1024, "kernel_size": (1, 3)}
-    return (*plane, *arms, Shape(line, is_1d=True))
+    return (*plane, *arms, Shape(line, is_1d=True), *_mnist_layers())
 
 
 def _claim_12132() -> tuple[Shape, ...]:

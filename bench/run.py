@@ -94,6 +94,7 @@ class Run:
         tell(f"capturing traces of {len(cases)} cases in {folder}")
         for case, trace in profiling.capture(cases, folder, tell).items():
             self.measured[case.id][1]["trace"] = str(trace)
+        tell("look at them with: tensorboard --logdir traces")
 
     def warn(self, case: ConvCase, outcome: Outcome) -> None:
         for reason in outcome.reasons_to_warn():

@@ -18,6 +18,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from analysis import answer, figures, pairs, parts, primitives, roofline, sweeps
 from analysis.results import Results
 
+#: A run that begins with others using more than this is not to be trusted unwarned.
+BUSY = 0.1
 _OF_PROMISE = [
     *("pair", "direction", "mode", "dtype", "device", "promised", "ratio", "low", "high", "verdict"),
     *("dense_seconds", "separable_seconds"),
@@ -81,6 +83,7 @@ def build(results: Results) -> Report:
         runs=results.runs.to_dict("records"),
         environment=_flat(results.environment),
         headline=results.environment,
+        cautions=_cautions(results),
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
         has_ceilings=bool(ceilings),
@@ -166,7 +169,7 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
             _picture(
                 "roofline",
                 "How far from what the machine can do",
-                "Achieved FLOP/s over FLOPs a byte of compulsory traffic. The lines are this machine's "
+                "Achieved FLOP/s over FLOP per byte of compulsory traffic. The lines are this machine's "
                 "measured ceilings, with the bandwidth of the smallest and of the largest working set.",
                 figures.roofline_points(table, ceilings),
                 lambda points: figures.rooflines(points, ceilings),
@@ -187,6 +190,25 @@ def _picture(
     counts = data["verdict"].value_counts()
     says = ", ".join(f"{word} {count}" for word, count in counts.items())
     return Picture(key, title, how_to_read, f"{len(data)} comparisons: {says}.", svg.getvalue(), data)
+
+
+def _cautions(results: Results) -> list[str]:
+    """What a reader must know before believing any number."""
+    busy = [environment.get("busy_at_start") or 0.0 for environment in results.runs["environment"]]
+    disturbed = [share for share in busy if share > BUSY]
+    found = []
+    if disturbed:
+        found.append(
+            f"{len(disturbed)} of {len(busy)} runs began while others used up to {max(disturbed):.0%} of the "
+            "processor: repeat them on an idle machine."
+        )
+    for column, words in (
+        (~results.layers["settled"].astype(bool), "had not settled when timing began"),
+        (results.layers["contaminated"].astype(bool), "lost processor time to other guests of the host"),
+    ):
+        if column.any():
+            found.append(f"{int(column.sum())} of {len(results.layers)} measurements {words}.")
+    return found
 
 
 def _noise(table: pd.DataFrame) -> dict[int, tuple[float, float]]:

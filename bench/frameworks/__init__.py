@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,6 +62,24 @@ class Framework(Protocol):
 
     def empty_call(self, mode: str, device: str) -> Call:
         """A compiled function that does nothing: what a call costs from outside."""
+
+
+@contextmanager
+def native_errors_hidden() -> Iterator[None]:
+    """Keeps what native code writes to standard error off the terminal, unless something goes wrong."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(terminal, log.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def backend() -> str:

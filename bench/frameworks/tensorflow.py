@@ -9,14 +9,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-# Before the import: TensorFlow logs to stderr while it loads.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
-import tensorflow as tf
 
 from bench.cases import ConvCase
-from bench.frameworks import Call, Unsupported
+from bench.frameworks import Call, Unsupported, native_errors_hidden
+
+# While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
+with native_errors_hidden():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    tf.config.list_logical_devices()
 
 #: The operations of a forward pass; none may run inside a timed *backward* call.
 FORWARD_OPERATIONS = frozenset({"Conv2D", "DepthwiseConv2dNative"})

@@ -94,7 +94,10 @@ def test_parts_share_the_lock_step_but_are_no_pair(clock):
 
 
 def test_a_warning_is_given_for_each_thing_that_went_wrong(clock):
-    outcome = measurements(clock).outcome(Comparison("c", (DENSE,)), DENSE)
+    session = measurements(clock)
+    assert session.outcome(Comparison("c", (DENSE,)), DENSE).reasons_to_warn() == []
+    session.budget = Budget(max_time=0.01, min_rounds=2)
+    outcome = session.outcome(Comparison("hasty", (DENSE,)), DENSE)
     assert outcome.reasons_to_warn() == [advice.FEW_ROUNDS]
     outcome.noise = Noise(steal=0.2, involuntary_switches=0)
     outcome.settling = dataclasses.replace(outcome.settling, settled=False)
