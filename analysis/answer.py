@@ -100,15 +100,12 @@ def _named(pairs: pd.DataFrame) -> list[str]:
     count = named["name"].nunique()
     if slower.empty:
         return [f"None of the {count} named shapes is slower in any direction."]
-    worst = slower.drop_duplicates("name")
     parts = [
-        f"{row['name']} ({row['direction']} {number(row['ratio'])} times as slow)"
-        for _, row in worst.iterrows()
+        f"{row['name']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}"
+        for _, row in slower.drop_duplicates("name").iterrows()
     ]
     shown = [*parts[:6], f"{len(parts) - 6} more"] if len(parts) > 7 else parts
-    return [
-        f"Of the {count} named shapes, {len(parts)} are slower in some direction, at worst: {_listed(shown)}."
-    ]
+    return [f"Named shapes slower in some direction, {len(parts)} of {count}, at worst: {'; '.join(shown)}."]
 
 
 def _border(plane: pd.DataFrame) -> list[str]:

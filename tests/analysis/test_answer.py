@@ -58,9 +58,10 @@ def test_named_shapes_that_are_slower_are_named_with_their_worst_direction(tmp_p
     rows = made.comparison_rows(ConvCase(batch=3), 0.002, 1.5, name="stem")
     rows += made.comparison_rows(ConvCase(batch=3, direction="train"), 0.002, 1.8, name="stem")
     rows += made.comparison_rows(ConvCase(batch=4), 0.002, 0.5, name="block")
-    named = next(sentence for sentence in sentences(tmp_path, rows) if "named shapes" in sentence)
+    (named,) = [sentence for sentence in sentences(tmp_path, rows) if sentence.startswith("Named shapes")]
     assert named == (
-        "Of the 2 named shapes, 1 are slower in some direction, at worst: stem (train 1.80 times as slow)."
+        "Named shapes slower in some direction, 1 of 2, at worst: "
+        "stem, train 1.80 times as slow (1.80 to 1.80)."
     )
 
 
