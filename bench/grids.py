@@ -76,10 +76,14 @@ def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
         for values in itertools.product(*choices):
             found = _comparison(shape, dict(zip(_CROSSED, values, strict=True)), seen)
             known = comparisons.get(found.id)
-            if known and found.name not in ("", known.name):
-                found = dataclasses.replace(known, name=", ".join(filter(None, (known.name, found.name))))
-            comparisons[found.id] = found if not known or found.cases else known
+            comparisons[found.id] = _merged(known, found) if known else found
     return tuple(comparisons.values())
+
+
+def _merged(one: Comparison, other: Comparison) -> Comparison:
+    """Two comparisons of the same id: all their cases, of which they share none, and all their names."""
+    names = dict.fromkeys(name for name in (one.name, other.name) if name)
+    return Comparison(one.id, one.cases + other.cases, ", ".join(names), one.control or other.control)
 
 
 def _values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:

@@ -82,6 +82,25 @@ def test_a_pinned_shape_stays_out_where_the_user_asked_for_something_else():
     assert [c.cases[0].mode for c in narrowed] == ["graph"]
 
 
+def test_shapes_of_one_geometry_become_one_comparison_that_loses_nothing():
+    shapes = [
+        Shape({}, name="stem"),
+        Shape({}, name="twin", parts=True, control=True),
+        Shape({}, name="stem"),
+    ]
+    (comparison,) = expand(shapes[:2], Axes(("CPU:0",), ("forward",)))
+    assert [case.layer for case in comparison.cases] == [
+        "conv2d",
+        "separable_conv2d",
+        "depthwise_conv2d",
+        "pointwise_conv2d",
+    ]
+    assert comparison.name == "stem, twin"
+    assert comparison.control
+    (same,) = expand([shapes[0], shapes[2]], Axes(("CPU:0",), ("forward",)))
+    assert (same.name, len(same.cases)) == ("stem", 2)
+
+
 def test_an_unknown_grid_is_refused_with_the_names_there_are():
     with pytest.raises(ValueError, match="there is no grid 'huge'; there are: smoke, default"):
         grids.load("huge")
