@@ -86,7 +86,6 @@ def build(results: Results) -> Report:
         cautions=_cautions(results),
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
-        has_ceilings=bool(ceilings),
     )
     return Report(sentences, html, pictures, tables)
 
