@@ -32,12 +32,15 @@ class Results:
     settled, contaminated, trace (the folder, where it still exists).
     ``ceilings``: one row a limit and run: its fields, seconds (the fastest call).
     ``not_measured``: case id and reason.
+    ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
+    remedied over time of case, in lock-step) and ratios (of its turns), settled, contaminated.
     """
 
     runs: pd.DataFrame
     layers: pd.DataFrame
     ceilings: pd.DataFrame
     not_measured: pd.DataFrame
+    remedies: pd.DataFrame
 
     @property
     def environment(self) -> Mapping[str, Any]:
@@ -50,7 +53,7 @@ class Results:
         return Results(*(table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables()))
 
     def _tables(self) -> tuple[pd.DataFrame, ...]:
-        return self.runs, self.layers, self.ceilings, self.not_measured
+        return self.runs, self.layers, self.ceilings, self.not_measured, self.remedies
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -78,7 +81,7 @@ def load(files: Iterable[Path]) -> Results:
     Raises :class:`ResultsError` where a file is cut off, foreign, of a newer schema or without one.
     """
     saved = sorted(((file, _read(file)) for file in files), key=lambda item: item[1]["datetime"])
-    runs, layers, ceilings, refused = [], [], [], []
+    runs, layers, ceilings, refused, remedies = [], [], [], [], []
     for run, (file, content) in enumerate(saved):
         environment = content["machine_info"]["environment"]
         runs.append(
@@ -94,6 +97,8 @@ def load(files: Iterable[Path]) -> Results:
         for row in content["benchmarks"]:
             if "ceiling" in row["extra_info"]:
                 ceilings.append({"run": run, **row["extra_info"]["ceiling"], "seconds": row["stats"]["min"]})
+            elif "remedy" in row["extra_info"]:
+                remedies.append({"run": run, **_remedy(file, row)})
             else:
                 layers.append({"run": run, **_layer(file, row)})
         for entry in content.get("not_measured", ()):
@@ -104,6 +109,7 @@ def load(files: Iterable[Path]) -> Results:
         pd.DataFrame(layers, columns=["run", *_LAYER_COLUMNS]),
         pd.DataFrame(ceilings, columns=["run", *_CEILING_COLUMNS]),
         pd.DataFrame(refused, columns=["run", "case", "id", "reason"]),
+        pd.DataFrame(remedies, columns=["run", *_REMEDY_COLUMNS]),
     )
 
 
@@ -112,6 +118,7 @@ _LAYER_COLUMNS = (
     *("rounds", "ratio", "ratios", "control_ratio", "control_ratios", "first_call_seconds", "settled"),
     *("contaminated", "trace"),
 )
+_REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
 _CEILING_COLUMNS = (
     *("kind", "device", "dtype", "mode", "size", "repeats", "flops", "bytes", "working_set_bytes", "seconds"),
 )
@@ -141,6 +148,20 @@ def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "settled": info["settled"],
         "contaminated": bool((info.get("noise") or {}).get("contaminated")),
         "trace": _trace_folder(file, info.get("trace")),
+    }
+
+
+def _remedy(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    info = row["extra_info"]
+    remedy, paired = info["remedy"], info["paired"]
+    return {
+        "name": remedy["name"],
+        "case": _case(file, remedy["case"]),
+        "remedied": _case(file, remedy["remedied"]),
+        "ratio": paired["ratio"],
+        "ratios": paired["ratios"],
+        "settled": bool(info.get("settled", True)),
+        "contaminated": bool((info.get("noise") or {}).get("contaminated")),
     }
 
 

@@ -22,7 +22,13 @@ DATA_FORMATS = ("channels_last", "channels_first")
 
 #: The dense layer that each separable layer stands in for.
 DENSE_OF = {"separable_conv2d": "conv2d", "separable_conv1d": "conv1d"}
-LAYERS = ("conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d")
+#: Ways to write a layer that say the same: a Conv2D with a group a channel is a depthwise layer, and m
+#: depthwise layers side by side are one with depth multiplier m. Measured as remedies (bench.remedies).
+GROUPED, SPLIT = "grouped_conv2d", "split_separable_conv2d"
+LAYERS = (
+    *("conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"),
+    *(GROUPED, SPLIT),
+)
 
 _ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -33,8 +39,8 @@ class ConvCase:
 
     Sizes are in elements; pairs such as ``kernel_size`` are (height, width). A 1-D layer is
     a case of height 1 whose ``kernel_size[0]``, ``strides[0]`` and ``dilation_rate[0]`` are 1.
-    For ``pointwise_conv2d`` the kernel is 1x1; for ``depthwise_conv2d`` the number of filters
-    is ``in_channels * depth_multiplier``.
+    For ``pointwise_conv2d`` the kernel is 1x1; for ``depthwise_conv2d`` and ``grouped_conv2d`` the number
+    of filters is ``in_channels * depth_multiplier``.
 
     ``direction`` is *forward* (the layer alone), *backward* (gradients alone, from saved
     activations, of the weights and, with ``input_gradient``, of the input) or *train* (both).
@@ -88,11 +94,11 @@ class ConvCase:
     def _check_geometry(self) -> None:
         if self.layer == "pointwise_conv2d" and self.kernel_size != (1, 1):
             raise ValueError(f"a pointwise layer has a 1x1 kernel, not {_times(self.kernel_size)}")
-        if self.layer == "depthwise_conv2d" and self.filters != self.in_channels * self.depth_multiplier:
+        between = self.in_channels * self.depth_multiplier
+        if self.layer in ("depthwise_conv2d", GROUPED) and self.filters != between:
             raise ValueError(
-                f"a depthwise layer of {self.in_channels} channels and depth multiplier "
-                f"{self.depth_multiplier} has {self.in_channels * self.depth_multiplier} filters, "
-                f"not {self.filters}"
+                f"a {self.layer} of {self.in_channels} channels and depth multiplier "
+                f"{self.depth_multiplier} has {between} filters, not {self.filters}"
             )
         if (
             self.is_1d

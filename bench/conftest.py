@@ -37,7 +37,13 @@ def pytest_addoption(parser):
     group.addoption(
         "--profile",
         metavar="CHOICE",
-        help="after timing, trace 'all' cases, the 'slow' comparisons, or the N slowest, into traces/",
+        help="after timing, trace into traces/: 'all' cases, the layers of the 'slow' comparisons, of the N "
+        "slowest, or of the 'telling' ones (those that the grid marks, and the slowest)",
+    )
+    group.addoption(
+        "--remedies",
+        action="store_true",
+        help="measure what could be done about every case, not only about the grid's telling ones",
     )
     group.addoption("--shuffle-seed", metavar="N", help="the order of comparisons (default: from the clock)")
 
@@ -68,8 +74,9 @@ def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         values = [[getattr(case, name) for name in LAYER_PARAMETERS] for case, _ in run.cases.values()]
         metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(run.cases))
-    if "ceiling" in metafunc.fixturenames:
-        metafunc.parametrize("limit", list(run.ceilings), ids=list(run.ceilings))
+    for name, chosen in (("limit", run.ceilings), ("remedy_id", run.remedies)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, list(chosen), ids=list(chosen))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,7 +84,7 @@ def pytest_collection_modifyitems(config, items):
     """Give each layer's test the timer that its samples will be replayed by."""
     run = config.stash[RUN]
     for item in items:
-        if "case" in item.fixturenames and not run.in_turn:
+        if {"case", "remedy"}.intersection(item.fixturenames) and not run.in_turn:
             item.stash[REPLAY] = Replay(run.timer_name)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
@@ -172,3 +179,8 @@ def replay(request):
 @pytest.fixture
 def ceiling(run, limit):
     return run.ceilings[limit]
+
+
+@pytest.fixture
+def remedy(run, remedy_id):
+    return run.remedies[remedy_id]

@@ -29,7 +29,7 @@ class Outcome:
     error: Exception | None = None
     settling: Settling | None = None
     samples: Samples | None = None
-    #: To the comparison's dense layer; none for a part or a layer measured alone.
+    #: To the comparison's dense layer, or to what it is a remedy for; none where measured alone.
     paired: PairedRatio | None = None
     #: A second copy of this layer to this layer.
     control: PairedRatio | None = None
@@ -80,6 +80,20 @@ class Measurements:
         outcome = self._outcomes[case]
         if outcome.error:
             raise outcome.error
+        return outcome
+
+    def against(self, base: ConvCase, case: ConvCase) -> Outcome:
+        """The outcome of ``case``, measured in lock-step with ``base``, which it is paired with.
+
+        Raises what preparing either raised.
+        """
+        self._comparison, self._outcomes = None, {}  # their memory is needed, and their caches are not
+        original, outcome = (self.settled(self.prepare(each)) for each in (base, case))
+        start = Reading.now()
+        samples = measure([original.workload.call, outcome.workload.call], self.budget, self.clock)
+        outcome.noise = Noise.between(start, Reading.now())
+        outcome.samples = samples[1]
+        outcome.paired = paired_ratio(samples[1], samples[0])
         return outcome
 
     def settled(self, workload: Workload) -> Outcome:

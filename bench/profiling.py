@@ -22,20 +22,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.cases import ConvCase
 
-ALL, SLOW = "all", "slow"
-STEPS = 20
+ALL, SLOW, TELLING = "all", "slow", "telling"
+#: How many of the slowest comparisons tell something, whatever the grid says.
+_SLOWEST = 3
+#: Steps of a capture: so many, or fewer where they would take longer than ``_SECONDS``.
+STEPS, _LEAST_STEPS, _SECONDS = 20, 5, 2.0
 ONEDNN_LOG, OPTIMIZED_HLO, CAPTURE = "onednn.log", "optimized_hlo.txt", "capture.json"
 #: Annotates a step of the workload; reserved, since a function of the same name would be a step too.
 STEP_NAME = "bench_step"
 _TRACE, _PRIMITIVES = "trace", "primitives"
 _TIMEOUT_SECONDS = 600
+#: A child that dies or hangs costs no more cases than this.
+_CASES_A_CHILD = 20
 #: One operation after the other.
 _SERIAL = {"TF_NUM_INTEROP_THREADS": "1"}
 #: Tells the child where XLA dumps what it compiles.
@@ -64,27 +69,32 @@ class Job:
 
 
 def parse_choice(text: str | None) -> str | int | None:
-    """``--profile``: "all", "slow" or a number of comparisons; ``ValueError`` for anything else."""
-    if text in (None, ALL, SLOW):
+    """``--profile``: "all", "slow", "telling" or a number; ``ValueError`` for anything else."""
+    if text in (None, ALL, SLOW, TELLING):
         return text
     if text.isdigit() and int(text) > 0:
         return int(text)
-    raise ValueError(f"--profile must be {ALL}, {SLOW} or a number of comparisons, not {text!r}")
+    raise ValueError(f"--profile must be {ALL}, {SLOW}, {TELLING} or a number of comparisons, not {text!r}")
 
 
-def choose(choice: str | int, ratios: Mapping[str, float], cases: Sequence[ConvCase]) -> list[ConvCase]:
-    """The cases to capture: of comparisons in which separable was slower, or the slowest few, or all.
+def choose(
+    choice: str | int, ratios: Mapping[str, float], telling: Set[str], cases: Sequence[ConvCase]
+) -> list[ConvCase]:
+    """The cases to capture: all, or the two layers of the comparisons that ``choice`` names.
 
-    ``ratios`` maps comparisons to their time ratio.
+    ``ratios`` maps comparisons to their time ratio; ``telling`` are those that the grid marks.
     """
     if choice == ALL:
         return list(cases)
     slowest_first = sorted(ratios, key=ratios.get, reverse=True)
     if choice == SLOW:
         chosen = {comparison for comparison in slowest_first if ratios[comparison] > 1}
+    elif choice == TELLING:
+        chosen = set(telling).union(slowest_first[:_SLOWEST])
     else:
         chosen = set(slowest_first[:choice])
-    return [case for case in cases if case.comparison in chosen]
+    layers = (case for case in cases if case.is_separable or case.is_dense)
+    return [case for case in layers if case.comparison in chosen]
 
 
 def preflight() -> None:
@@ -121,9 +131,11 @@ def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]
             ),
         }
         for kind, (chosen, variables) in jobs.items():
-            problem = _run_child(Job(kind, str(folder), chosen), variables) if chosen else None
-            if problem:
-                tell(problem)
+            for first in range(0, len(chosen), _CASES_A_CHILD):
+                some = chosen[first : first + _CASES_A_CHILD]
+                problem = _run_child(Job(kind, str(folder), some), variables)
+                if problem:
+                    tell(problem)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
 
 
@@ -158,13 +170,20 @@ def main() -> None:
         compiled_before = _compiled_modules()
         call = workloads.prepare(framework, case).call
         settle(call, time.perf_counter)
+        steps = _affordable_steps(call)
         if job.kind == _PRIMITIVES:
-            _log_primitives(call, folder)
+            _log_primitives(call, steps, folder)
             continue
         if case.mode == "xla":
             modules = sorted(_compiled_modules() - compiled_before)
             (folder / OPTIMIZED_HLO).write_text("\n".join(map(Path.read_text, modules)), encoding="utf-8")
-        _trace(case, call, folder, framework)
+        _trace(case, call, steps, folder, framework)
+
+
+def _affordable_steps(call: Callable[[], object]) -> int:
+    start = time.perf_counter()
+    call()
+    return max(_LEAST_STEPS, min(STEPS, int(_SECONDS / (time.perf_counter() - start))))
 
 
 def _compiled_modules() -> set[Path]:
@@ -173,19 +192,20 @@ def _compiled_modules() -> set[Path]:
     return set(Path(dump).glob("*after_optimizations.txt")) if dump else set()
 
 
-def _trace(case: ConvCase, call: Callable[[], object], folder: Path, framework: Any) -> None:
-    untraced = _steps(call, lambda number: contextlib.nullcontext())
+def _trace(case: ConvCase, call: Callable[[], object], steps: int, folder: Path, framework: Any) -> None:
+    untraced, _ = _steps(call, steps, lambda number: contextlib.nullcontext())
     with framework.tracing(folder):
-        traced = _steps(call, lambda number: framework.step_annotation(STEP_NAME, number))
+        traced, caller_cpu = _steps(call, steps, lambda number: framework.step_annotation(STEP_NAME, number))
     # Written last: a folder with this file is complete.
     (folder / CAPTURE).write_text(
         json.dumps(
             {
                 "case": case.as_dict(),
-                "steps": STEPS,
+                "steps": steps,
                 "inter_op_threads": 1,
                 "untraced_step_seconds": untraced,
                 "traced_step_seconds": traced,
+                "caller_cpu_seconds": caller_cpu,
             },
             indent=1,
         ),
@@ -193,21 +213,33 @@ def _trace(case: ConvCase, call: Callable[[], object], folder: Path, framework: 
     )
 
 
-def _steps(call: Callable[[], object], context: Callable[[int], Any]) -> list[float]:
-    seconds = []
-    for number in range(STEPS):
+def _steps(
+    call: Callable[[], object], steps: int, context: Callable[[int], Any]
+) -> tuple[list[float], list[float]]:
+    """Seconds of each step, and of them those in which the calling thread was running.
+
+    The second tells time spent in Python, which no trace shows, from time spent waiting.
+    """
+    seconds, running = [], []
+    for number in range(steps):
         with context(number):
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.thread_time()
             call()
+            running.append(time.thread_time() - cpu)
             seconds.append(time.perf_counter() - start)
-    return seconds
+    return seconds, running
 
 
-def _log_primitives(call: Callable[[], object], folder: Path) -> None:
-    """oneDNN prints to the process's standard output, wherever Python's own goes."""
+def _log_primitives(call: Callable[[], object], steps: int, folder: Path) -> None:
+    """oneDNN prints to the process's standard output, wherever Python's own goes.
+
+    Each step begins with a line of its own, so that a reader need not be told how many there are.
+    """
     with _standard_output_to(folder / ONEDNN_LOG):
-        for _ in range(STEPS):
+        for number in range(steps):
+            os.write(1, f"{STEP_NAME} {number}\n".encode())
             call()
+            ctypes.CDLL(None).fflush(None)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import ceilings, environment, frameworks, grids, onednn, profiling, shape_files, workloads
+from bench import (
+    ceilings,
+    environment,
+    frameworks,
+    grids,
+    onednn,
+    profiling,
+    remedies,
+    shape_files,
+    workloads,
+)
 from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
 from bench.grids import Axes, Comparison, Shape
 from bench.lockstep import Budget
@@ -61,6 +71,12 @@ class Run:
         }
         self.comparisons: tuple[Comparison, ...] = tuple(comparisons)
         self.ceilings = {ceiling.id: ceiling for ceiling in _ceilings([c for c, _ in self.cases.values()])}
+        #: What could be done about slow cases, by id; only lock-step can tell what it gains.
+        self.remedies = {
+            remedy.id: remedy
+            for remedy in remedies.wanted(comparisons, every=options["remedies"])
+            if not self.in_turn
+        }
         self.timer_name = str(options["benchmark_timer"])
         self.measurements = Measurements(
             prepare=lambda case: workloads.prepare(self.framework, case),
@@ -89,7 +105,8 @@ class Run:
             for case, info in self.measured.values()
             if case.is_separable and info["paired"]
         }
-        cases = profiling.choose(self.profile, ratios, [case for case, _ in self.measured.values()])
+        telling = {comparison.id for comparison in self.comparisons if comparison.telling}
+        cases = profiling.choose(self.profile, ratios, telling, [case for case, _ in self.measured.values()])
         folder = Path("traces", f"{time.strftime('%Y%m%d-%H%M%S')}-{self.environment['fingerprint']}")
         tell(f"capturing traces of {len(cases)} cases in {folder}")
         for case, trace in profiling.capture(cases, folder, tell).items():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import ConvCase
+from bench.cases import GROUPED, SPLIT, ConvCase
 from bench.frameworks import Call, Framework, Unsupported
 
 _SEED = 20190924
@@ -36,7 +36,8 @@ def prepare(framework: Framework, case: ConvCase) -> Workload:
     try:
         with framework.placed_on(case.device):
             layer = keras_layer(case)
-            layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
+            if not layer.built:
+                layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
     except (ValueError, TypeError, NotImplementedError) as error:
         raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
     random = np.random.default_rng(_SEED)
@@ -53,7 +54,7 @@ def started(build: Callable[[], Call]) -> Workload:
 
 
 def keras_layer(case: ConvCase) -> Any:
-    """The layer of ``case``, not yet built, from ``keras.layers``."""
+    """The layer of ``case`` from ``keras.layers``, or a model of such layers."""
     import keras
 
     def sizes(pair: tuple[int, int]) -> int | tuple[int, int]:
@@ -70,6 +71,10 @@ def keras_layer(case: ConvCase) -> Any:
         "dtype": case.dtype,
     }
     layers = keras.layers
+    if case.layer == GROUPED:
+        return layers.Conv2D(case.filters, groups=case.in_channels, **common)
+    if case.layer == SPLIT:
+        return _split(case, common)
     if case.layer in ("conv2d", "pointwise_conv2d"):
         return layers.Conv2D(case.filters, **common)
     if case.layer == "conv1d":
@@ -80,6 +85,24 @@ def keras_layer(case: ConvCase) -> Any:
     if case.layer == "separable_conv2d":
         return layers.SeparableConv2D(case.filters, **common)
     return layers.SeparableConv1D(case.filters, **common)
+
+
+def _split(case: ConvCase, common: dict[str, Any]) -> Any:
+    """A SeparableConv2D of depth multiplier m, as m depthwise layers of 1 side by side and one pointwise.
+
+    The same functions of its weights, but for the order of the channels in between.
+    """
+    import keras
+
+    layers = keras.layers
+    image = tensor_shape(case, case.height, case.width, case.in_channels)[1:]
+    inputs = keras.Input(image, batch_size=case.batch, dtype=case.dtype)
+    plain = {**common, "activation": None, "use_bias": False}
+    between = [layers.DepthwiseConv2D(**plain)(inputs) for _ in range(case.depth_multiplier)]
+    axis = 1 if case.data_format == "channels_first" else -1
+    joined = layers.Concatenate(axis=axis, dtype=case.dtype)(between)
+    pointwise = {**common, "kernel_size": 1, "strides": 1, "dilation_rate": 1}
+    return keras.Model(inputs, layers.Conv2D(case.filters, **pointwise)(joined))
 
 
 def tensor_shape(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:

@@ -1,0 +1,139 @@
+"""XLA's optimized program, as text -> what each of its instructions is.
+
+The trace of a compiled function names instructions of this program and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+_COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{\s*$")
+_INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?([\w.\-]+) = (.+?) ([\w\-]+)\((.*)$")
+_CALLED = re.compile(r"(?:calls|to_apply|body|condition)=%?([\w.\-]+)")
+_OPERAND = re.compile(r"%([\w.\-]+)")
+_OP_TYPE = re.compile(r'op_type="([^"]*)"')
+_GROUPS = re.compile(r"feature_group_count=(\d+)")
+#: What computes the multiplications of a convolution.
+_MULTIPLIES = {"convolution", "dot"}
+#: What only moves data.
+_MOVES = frozenset({"transpose", "copy", "bitcast", "reshape", "reverse", "parameter", "tuple"})
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One line of the program. ``op_type`` is TensorFlow's operation, where XLA kept it."""
+
+    name: str
+    opcode: str
+    op_type: str
+    operands: tuple[str, ...]
+    calls: tuple[str, ...]
+    #: Groups of a grouped convolution; 1 for any other.
+    groups: int = 1
+
+
+@dataclass(frozen=True)
+class Program:
+    """One compiled module: its entry computation, and all computations by name."""
+
+    entry: dict[str, Instruction]
+    computations: dict[str, dict[str, Instruction]] = field(repr=False)
+
+    def opcodes(self, name: str) -> set[str]:
+        """The opcodes of an entry instruction and of all that it calls."""
+        return {instruction.opcode for instruction in self._within(self.entry[name])}
+
+    def multiplies(self, name: str) -> bool:
+        """Whether an entry instruction holds a convolution or a matrix product."""
+        return not _MULTIPLIES.isdisjoint(self.opcodes(name))
+
+    def only_moves(self, name: str) -> bool:
+        """Whether an entry instruction transposes and copies, and does nothing else."""
+        return self.opcodes(name) - {"fusion"} <= _MOVES
+
+    def masks(self, name: str) -> bool:
+        """Whether an entry instruction keeps a diagonal and sets the rest to zero."""
+        return {"iota", "compare", "select"} <= self.opcodes(name)
+
+    def op_type(self, name: str) -> str:
+        """TensorFlow's operation behind an entry instruction, or an empty string.
+
+        XLA drops it from some instructions, the depthwise weight gradient's convolution among them:
+        then it is that of the nearest instruction that uses the result, else that of the nearest
+        operand.
+        """
+        own = self._own_op_type(name)
+        if own:
+            return own
+        return self._nearest(name, self._users) or self._nearest(
+            name, {other: instruction.operands for other, instruction in self.entry.items()}
+        )
+
+    def _own_op_type(self, name: str) -> str:
+        return next((found.op_type for found in self._within(self.entry[name]) if found.op_type), "")
+
+    def _nearest(self, name: str, neighbours: dict[str, Collection[str]]) -> str:
+        seen, row = {name}, [name]
+        while row:
+            row = [other for each in row for other in neighbours.get(each, ()) if other not in seen]
+            row = [other for other in dict.fromkeys(row) if other in self.entry]
+            seen.update(row)
+            found = next(filter(None, map(self._own_op_type, row)), "")
+            if found:
+                return found
+        return ""
+
+    @cached_property
+    def _users(self) -> dict[str, list[str]]:
+        users: dict[str, list[str]] = {}
+        for instruction in self.entry.values():
+            for operand in instruction.operands:
+                users.setdefault(operand, []).append(instruction.name)
+        return users
+
+    def _within(self, instruction: Instruction) -> Iterator[Instruction]:
+        yield instruction
+        for called in instruction.calls:
+            for inner in self.computations.get(called, {}).values():
+                yield from self._within(inner)
+
+
+def parse(text: str) -> list[Program]:
+    """The modules in ``text``, which is what ``--xla_dump_hlo_as_text`` writes; none in foreign text."""
+    modules = re.split(r"^(?=HloModule )", text, flags=re.MULTILINE)
+    return [program for module in modules for program in _one(module)]
+
+
+def ran(programs: Iterable[Program], names: Collection[str]) -> Program | None:
+    """The program that most of the instructions called ``names`` belong to."""
+    found = max(programs, key=lambda program: len(program.entry.keys() & set(names)), default=None)
+    return found if found and found.entry.keys() & set(names) else None
+
+
+def _one(module: str) -> Iterator[Program]:
+    computations: dict[str, dict[str, Instruction]] = {}
+    entry = current = None
+    for line in module.splitlines():
+        header = _COMPUTATION.match(line)
+        if header:
+            current = computations.setdefault(header[2], {})
+            entry = current if header[1] else entry
+            continue
+        instruction = _INSTRUCTION.match(line)
+        if instruction and current is not None:
+            name, _, opcode, rest = instruction.groups()
+            groups = _GROUPS.search(rest)
+            op_type = _OP_TYPE.search(rest)
+            current[name] = Instruction(
+                name,
+                opcode,
+                op_type[1] if op_type else "",
+                tuple(_OPERAND.findall(rest.split(")", 1)[0])),
+                tuple(_CALLED.findall(rest)),
+                int(groups[1]) if groups else 1,
+            )
+    if entry:
+        yield Program(entry, computations)

@@ -1,0 +1,432 @@
+"""A case's trace, primitive log and compiled program -> one table of what its step is spent on.
+
+Every instant of a step belongs to one row. It belongs to an operation while one runs; where several
+run at once, to each in equal parts, so that the rows add up to the step. What is left is given to
+what the trace shows there: synchronisation, the executor, a caller that waits while nothing runs
+(idle), the runtime's dispatch. Python between those events appears in no trace; it is counted as far
+as the calling thread's own CPU clock says that it was running. The remainder has no name.
+
+Traces are taken with one inter-op thread, so that operations run one after the other. Steps slower
+than the median are left out, as something disturbed them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import hlo, primitives, xplane
+from analysis.cost import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
+from analysis.primitives import LogError
+from analysis.xplane import Line, TraceError
+from bench.cases import ConvCase
+
+#: What ``bench.profiling`` leaves in a case's folder.
+LOG, CAPTURE, PROGRAM = "onednn.log", "capture.json", "optimized_hlo.txt"
+STEP = "bench_step"
+
+PYTHON, DISPATCH, EXECUTOR, SYNCHRONISE, IDLE = "python", "dispatch", "executor", "synchronise", "idle"
+REORDER, TRANSPOSE, SPACE_TO_BATCH, MASK = "reorder", "transpose", "space-to-batch", "mask"
+#: Rows that are no operation, in the order in which they claim what operations leave.
+OVERHEADS = (SYNCHRONISE, EXECUTOR, IDLE, DISPATCH, PYTHON)
+KERNELS = (DENSE, DEPTHWISE, POINTWISE)
+COLUMNS = (
+    *("operation", "role", "name", "implementation", "calls_a_step", "seconds_a_step", "share"),
+    *("logged_seconds_a_step", "groups"),
+)
+
+#: TensorFlow's convolutions and their roles. oneDNN's and XLA's variants contain these names.
+_CONVOLUTIONS = {
+    "DepthwiseConv2dNativeBackpropFilter": WEIGHT_GRADIENT,
+    "DepthwiseConv2dNativeBackpropInput": INPUT_GRADIENT,
+    "DepthwiseConv2dNative": FORWARD,
+    "Conv2DBackpropFilter": WEIGHT_GRADIENT,
+    "Conv2DBackpropInput": INPUT_GRADIENT,
+    "Conv2D": FORWARD,
+}
+_OTHERS = {
+    "Transpose": TRANSPOSE,
+    "SpaceToBatchND": SPACE_TO_BATCH,
+    "BatchToSpaceND": SPACE_TO_BATCH,
+    "BiasAdd": "bias",
+    "BiasAddV1": "bias",
+    "BiasAddGrad": "bias",
+    "Relu": "activation",
+    "ReluGrad": "activation",
+    "Cast": "cast",
+}
+#: An operation that a graph's executor ran, "scope/name:Type".
+_OPERATION = re.compile(r"^[^:]*:(_?[A-Za-z]\w*)$")
+#: These hold other operations.
+_CONTAINERS = re.compile(r"^(?:Stateful)?PartitionedCall$|^(?:Stateless)?(?:While|If)$|^Xla|^_Xla|^__")
+_EAGER = "EagerLocalExecute: "
+_RUNS = "KernelAndDeviceFunc::Run"
+_EXECUTES = frozenset(
+    {
+        *("ExecutorState::Process", "ExecutorDoneCallback", "FunctionRun", "ThunkExecutor::Execute"),
+        *("CpuExecutable::ExecuteAsyncOnStream",),
+    }
+)
+_WAITS = frozenset({_RUNS, "BlockUntilReady"})
+#: A function compiled by XLA.
+_COMPILED = re.compile(r"^CpuExecutable::|^ThunkExecutor::|:_?Xla|^Xla")
+
+Intervals = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one case's step is spent on.
+
+    ``operations`` has :data:`COLUMNS`: ``operation`` (dense, depthwise, pointwise, another operation,
+    or one of :data:`OVERHEADS`), its ``role``, ``name`` (the framework's own), ``implementation``
+    (oneDNN's, from the log; or xla), calls and seconds a step, ``share`` of the step,
+    ``logged_seconds_a_step`` (the same kernel by oneDNN's own stopwatch) and ``groups`` of an XLA
+    convolution. Shares add up to ``accounted``; what it lacks to 1 has no name.
+    """
+
+    operations: pd.DataFrame
+    #: The traced steps that were kept, in seconds, and the steps of the same process untraced.
+    step_seconds: float
+    untraced_step_seconds: float
+    #: Whether XLA compiled and ran it.
+    compiled: bool
+    #: A sentence for each file beside the trace that could not be read.
+    problems: tuple[str, ...] = ()
+
+    @property
+    def accounted(self) -> float:
+        return float(self.operations["share"].sum())
+
+    @property
+    def accounted_of_untraced(self) -> float:
+        """Seconds accounted for, over the step without the profiler, which takes time itself."""
+        return self.accounted * self.step_seconds / self.untraced_step_seconds
+
+    @property
+    def in_kernels(self) -> float:
+        """The share of the step in the convolutions themselves."""
+        return float(self.operations.loc[self.operations["operation"].isin(KERNELS), "share"].sum())
+
+
+def read(folder: Path, case: ConvCase) -> Trace:
+    """The trace of ``case`` in ``folder``. Raises :class:`TraceError`."""
+    files = sorted(folder.glob("plugins/profile/*/*.xplane.pb"))
+    if not files:
+        raise TraceError(f"there is no trace in {folder}")
+    lines = xplane.read(files[-1])
+    caller, starts, ends = _steps(files[-1], lines)
+    captured = _captured(folder / CAPTURE)
+    problems: list[str] = []
+
+    thunks = _thunks(lines)
+    program = _program(folder / PROGRAM, set(thunks), problems)
+    operations = [*_graph_operations(lines), *_eager_operations(caller), *_thunk_operations(thunks)]
+    table = _attributed(operations, partial(_described, case=case, program=program), (starts, ends))
+    overheads = _overheads(lines, caller, operations, (starts, ends), captured.get("caller_cpu_seconds"))
+    table = pd.concat([table, overheads], ignore_index=True)
+    table["share"] = table["seconds_a_step"] / float((ends - starts).mean())
+    table = _with_log(table, folder / LOG, case, problems)
+    return Trace(
+        table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)[list(COLUMNS)],
+        float((ends - starts).mean()),
+        float(np.median(captured["untraced_step_seconds"])),
+        any(_COMPILED.search(name) for line in lines for name in np.unique(line.names)),
+        tuple(problems),
+    )
+
+
+def _steps(file: Path, lines: Iterable[Line]) -> tuple[Line, np.ndarray, np.ndarray]:
+    """The calling thread's line, and the starts and ends of the steps to be looked at."""
+    for line in lines:
+        steps = line.where(STEP.__eq__)
+        if len(steps.starts):
+            seconds = steps.ends - steps.starts
+            kept = seconds <= np.median(seconds)
+            return line, steps.starts[kept], steps.ends[kept]
+    raise TraceError(f"{file} holds no step called {STEP}: it was not captured by this suite")
+
+
+def _captured(file: Path) -> dict[str, Any]:
+    try:
+        captured = json.loads(file.read_text(encoding="utf-8"))
+        if not captured["untraced_step_seconds"]:
+            raise ValueError("no step was timed without the profiler")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TraceError(f"{file} does not say how the trace was captured: {error}") from error
+    return captured
+
+
+# --- operations: (name, starts, ends) -----------------------------------------------------------
+
+Operation = tuple[str, np.ndarray, np.ndarray]
+
+
+def _graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
+    """What the executors ran, by TensorFlow's type of operation."""
+
+    def is_one(name: str) -> bool:
+        match = _OPERATION.match(name)
+        return bool(match) and not _CONTAINERS.match(match[1])
+
+    for line in lines:
+        found = line.where(is_one)
+        for name in np.unique(found.names):
+            chosen = found.names == name
+            yield _OPERATION.match(name)[1], found.starts[chosen], found.ends[chosen]
+
+
+def _eager_operations(caller: Line) -> Iterator[Operation]:
+    """What eager calls ran: the runtime's own event for running it, inside the call's."""
+    calls, runs = caller.where(lambda name: name.startswith(_EAGER)), caller.where(_RUNS.__eq__)
+    if not len(calls.starts) or not len(runs.starts):
+        return
+    enclosing = np.searchsorted(calls.starts, runs.starts, side="right") - 1
+    inside = (enclosing >= 0) & (runs.ends <= calls.ends[enclosing])
+    names = calls.names[enclosing]
+    for name in np.unique(names[inside]):
+        of = name.removeprefix(_EAGER)
+        if of != "SyncDevice" and not _CONTAINERS.match(of):
+            chosen = inside & (names == name)
+            yield of, runs.starts[chosen], runs.ends[chosen]
+
+
+def _thunks(lines: Iterable[Line]) -> dict[str, Intervals]:
+    """XLA's instructions: from an event's start to the event "end: ..." of the same name.
+
+    With several threads the first event is only the dispatch; the work ends elsewhere.
+    """
+    lines = list(lines)
+    ends = _collected(lines, lambda name: name.startswith("end: "))
+    names = {name.removeprefix("end: ") for name in ends}
+    starts = _collected(lines, names.__contains__)
+    paired = {}
+    for name, (begins, _) in starts.items():
+        finishes = np.sort(ends[f"end: {name}"][1])
+        place = np.searchsorted(finishes, begins)
+        # The next end after the start, if no later start lies between them.
+        kept = place < len(finishes)
+        kept[:-1] &= place[:-1] != place[1:]
+        paired[name] = (begins[kept], finishes[place[kept]])
+    return paired
+
+
+def _collected(lines: Iterable[Line], wanted: Callable[[str], bool]) -> dict[str, Intervals]:
+    """Intervals by name over all lines, sorted by start."""
+    found: dict[str, list[Intervals]] = {}
+    for line in lines:
+        chosen = line.where(wanted)
+        for name in np.unique(chosen.names):
+            of = chosen.names == name
+            found.setdefault(name, []).append((chosen.starts[of], chosen.ends[of]))
+    joined = {}
+    for name, parts in found.items():
+        starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(starts, kind="stable")
+        joined[name] = (starts[order], ends[order])
+    return joined
+
+
+def _thunk_operations(thunks: Mapping[str, Intervals]) -> Iterator[Operation]:
+    for name, (starts, ends) in thunks.items():
+        yield name, starts, ends
+
+
+def _program(file: Path, names: set[str], problems: list[str]) -> hlo.Program | None:
+    if not names:
+        return None
+    try:
+        program = hlo.ran(hlo.parse(file.read_text(encoding="utf-8")), names)
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"cannot read {file}: {error}")
+        return None
+    if program is None:
+        problems.append(f"{file} is not the program in the trace")
+    return program
+
+
+def _described(name: str, *, case: ConvCase, program: hlo.Program | None) -> dict[str, Any]:
+    """What an operation is, by TensorFlow's type of it or by its place in XLA's program."""
+    if program is None or name not in program.entry:
+        operation, role = of_type(name, case)
+        return {"operation": operation, "role": role, "name": name, "implementation": "", "groups": 1}
+    op_type = program.op_type(name)
+    operation, role = of_type(op_type or name, case)
+    if role and not program.multiplies(name):
+        # It helps a convolution, but does not compute it.
+        operation, role = MASK if program.masks(name) else program.entry[name].opcode, ""
+    if not role and program.only_moves(name):
+        operation = TRANSPOSE
+    return {
+        "operation": operation,
+        "role": role,
+        "name": f"{name} ({op_type})" if op_type else name,
+        "implementation": "xla",
+        "groups": program.entry[name].groups,
+    }
+
+
+def of_type(raw: str, case: ConvCase) -> tuple[str, str]:
+    """(operation, role) of TensorFlow's ``raw`` type: ``_MklNativeFusedConv2D`` is a Conv2D."""
+    known = next((known for known in _CONVOLUTIONS if known in raw), None)
+    if known is None:
+        return _OTHERS.get(raw.removeprefix("_Mkl").removeprefix("Native"), raw), ""
+    if known.startswith("Depthwise"):
+        return DEPTHWISE, _CONVOLUTIONS[known]
+    pointwise = case.is_separable or case.layer == "pointwise_conv2d"
+    return POINTWISE if pointwise else DENSE, _CONVOLUTIONS[known]
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+def _attributed(
+    operations: Iterable[Operation], describe: Callable[[str], dict[str, Any]], steps: Intervals
+) -> pd.DataFrame:
+    """One row an operation, with its calls and its part of the time, over the kept steps."""
+    operations = [(name, *_inside(starts, ends, steps)) for name, starts, ends in operations]
+    operations = [operation for operation in operations if len(operation[1])]
+    columns = ["operation", "role", "name", "implementation", "groups", "calls_a_step", "seconds_a_step"]
+    if not operations:
+        return pd.DataFrame(columns=columns)
+    part = _shared_clock([operation[1:] for operation in operations])
+    count = len(steps[0])
+    rows = [
+        {
+            **describe(name),
+            "calls_a_step": len(starts) / count,
+            "seconds_a_step": float((part(ends) - part(starts)).sum()) / count,
+        }
+        for name, starts, ends in operations
+    ]
+    keys = columns[:5]
+    return pd.DataFrame(rows, columns=columns).groupby(keys, sort=False, as_index=False).sum()
+
+
+def _inside(starts: np.ndarray, ends: np.ndarray, steps: Intervals) -> Intervals:
+    """The intervals that lie in one of ``steps``."""
+    place = np.searchsorted(steps[0], starts, side="right") - 1
+    kept = (place >= 0) & (starts < steps[1][np.maximum(place, 0)])
+    return starts[kept], np.minimum(ends[kept], steps[1][place[kept]])
+
+
+def _shared_clock(intervals: Iterable[Intervals]) -> Callable[[np.ndarray], np.ndarray]:
+    """A clock that runs at 1/n while n of ``intervals`` run, and stands while none does."""
+    starts, ends = (np.concatenate(column) for column in zip(*intervals, strict=True))
+    times = np.concatenate([starts, ends])
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    running = np.cumsum(np.concatenate([np.ones(len(starts)), -np.ones(len(ends))])[order])[:-1]
+    rate = np.divide(1.0, running, out=np.zeros_like(running), where=running > 0)
+    clock = np.concatenate([[0.0], np.cumsum(np.diff(times) * rate)])
+    return lambda moments: np.interp(moments, times, clock)
+
+
+def _covered(intervals: Iterable[Intervals], steps: Intervals) -> float:
+    """Seconds of ``steps`` in which at least one of ``intervals`` runs."""
+    starts, ends = (np.concatenate(column) for column in zip(*intervals, strict=True))
+    if not len(starts):
+        return 0.0
+    order = np.argsort(starts, kind="stable")
+    starts, reach = starts[order], np.maximum.accumulate(ends[order])
+    first = np.concatenate([[True], starts[1:] > reach[:-1]])
+    begins = starts[first]
+    finishes = reach[np.concatenate([np.flatnonzero(first)[1:] - 1, [len(reach) - 1]])]
+    times = np.stack([begins, finishes], axis=1).ravel()
+    clock = np.cumsum(np.stack([np.zeros(len(begins)), finishes - begins], axis=1).ravel())
+    return float((np.interp(steps[1], times, clock) - np.interp(steps[0], times, clock)).sum())
+
+
+def _overheads(
+    lines: Iterable[Line],
+    caller: Line,
+    operations: Iterable[Operation],
+    steps: Intervals,
+    caller_cpu_seconds: list[float] | None,
+) -> pd.DataFrame:
+    """A row for each of :data:`OVERHEADS` that the trace shows: what it covers and nothing before it does."""
+    everywhere = list(lines)
+    nothing = (np.empty(0), np.empty(0))
+    claims: dict[str, tuple[Iterable[Line], Callable[[str], bool]]] = {
+        SYNCHRONISE: ([caller], f"{_EAGER}SyncDevice".__eq__),
+        EXECUTOR: (everywhere, _EXECUTES.__contains__),
+        IDLE: ([caller], _WAITS.__contains__),
+        DISPATCH: ([caller], lambda name: name != STEP),
+    }
+    covered = [(starts, ends) for _, starts, ends in operations] or [nothing]
+    before = _covered(covered, steps)
+    seconds, calls = {}, {}
+    for name, (where, wanted) in claims.items():
+        chosen = [line.where(wanted) for line in where]
+        covered += [(line.starts, line.ends) for line in chosen]
+        reached = _covered(covered, steps)
+        seconds[name], before = reached - before, reached
+        calls[name] = sum(len(_inside(line.starts, line.ends, steps)[0]) for line in chosen)
+    count = len(steps[0])
+    if caller_cpu_seconds:
+        # The same clock ran through what the caller did inside its events, so that comes off.
+        running = float(np.median(caller_cpu_seconds)) * count - seconds[DISPATCH] - seconds[SYNCHRONISE]
+        rest = float((steps[1] - steps[0]).sum()) - before
+        seconds[PYTHON], calls[PYTHON] = max(0.0, min(rest, running)), count
+    return pd.DataFrame(
+        [
+            {
+                "operation": name,
+                "role": "",
+                "name": name,
+                "implementation": "",
+                "groups": 1,
+                "calls_a_step": calls[name] / count,
+                "seconds_a_step": seconds[name] / count,
+            }
+            for name in OVERHEADS
+            if seconds.get(name, 0.0) > 0
+        ]
+    )
+
+
+# --- the primitive log --------------------------------------------------------------------------
+
+
+def _with_log(table: pd.DataFrame, file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame:
+    """Name the implementations, and take oneDNN's reorders out of the operations that hold them.
+
+    The trace sees an operation with its reorders; the log's own proportions divide it.
+    """
+    table = table.assign(logged_seconds_a_step=np.nan)
+    if not file.exists():
+        return table
+    try:
+        log = primitives.read(file, case)
+    except LogError as error:
+        problems.append(str(error))
+        return table
+    reorders = []
+    for (operation, role), rows in log[log["role"] != ""].groupby(["operation", "role"], sort=False):
+        index = table.index[(table["operation"] == operation) & (table["role"] == role)]
+        if len(index) != 1:
+            continue
+        kernel = rows[rows["primitive"] == "convolution"]
+        reorder = rows.loc[rows["primitive"] != "convolution", "seconds_a_step"].sum()
+        logged = kernel["seconds_a_step"].sum()
+        table.loc[index, "implementation"] = " + ".join(dict.fromkeys(kernel["implementation"]))
+        table.loc[index, "logged_seconds_a_step"] = logged
+        if reorder > 0:
+            part = table.loc[index].copy()
+            share = reorder / (reorder + logged)
+            for column in ("seconds_a_step", "share"):
+                table.loc[index, column] *= 1 - share
+                part[column] *= share
+            part[["operation", "role", "implementation"]] = REORDER, "", "oneDNN"
+            part["name"] = f"reorder for {operation} {role}"
+            part["logged_seconds_a_step"] = reorder
+            reorders.append(part)
+    return pd.concat([table, *reorders], ignore_index=True) if reorders else table
