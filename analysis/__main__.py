@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.results import Results
 
 #: Where pytest-benchmark saves, and where reports go.
 STORAGE, REPORTS = Path(".benchmarks"), Path("reports")
@@ -34,30 +44,99 @@ def report(files: tuple[Path, ...], output: Path | None) -> None:
       python -m analysis report results/0001_*.json --output reports/monday
     """
     # Imported here so that --help need not wait for pandas and matplotlib.
-    from analysis import results
     from analysis.report import build
 
-    try:
-        everything = results.load(results.find(files or (STORAGE,)))
-        chosen = everything.of_newest_environment()
-        left_out = len(everything.runs) - len(chosen.runs)
-        if left_out:
-            click.echo(f"{left_out} run(s) of other environments are left out.", err=True)
-        made = build.build(chosen)
+    with _one_sentence():
+        chosen = _newest(files)
         folder = output or REPORTS / _folder_name(chosen)
+        made = build.build(chosen, folder)
         build.write(made, folder)
         if output is None:
             build.point_latest(folder)
             folder = REPORTS / "latest"
-    except (results.ResultsError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
     for sentence in made.sentences[:3]:
         click.echo(sentence)
     click.echo(folder / "index.html")
 
 
-def _folder_name(chosen) -> str:
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--case", "case_id", metavar="ID", help="only this case or comparison, by its id")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
+)
+def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None) -> None:
+    """Say why each traced comparison in FILES (by default .benchmarks) has the ratio that it has.
+
+    The ratio as a product of factors, each layer's step by operation, and findings with their evidence.
+
+    \b
+    Examples:
+      python -m analysis explain --case train-8x32x32x64-f64-k3
+      python -m analysis explain results/0001_*.json --json why.json
+    """
+    from analysis import pairs, remedies, terminal
+    from analysis.explain import explain as explained
+
+    with _one_sentence():
+        chosen = _newest(files)
+        comparisons = pairs.table(chosen)
+        if case_id is not None:
+            comparisons = _only(comparisons, case_id)
+        found = explained(chosen, comparisons)
+        if json_file:
+            _write_whole(json_file, json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n")
+    for line in terminal.explained(found, remedies.table(chosen, comparisons)):
+        click.echo(line)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Whatever is wrong with the input, or with writing, in one sentence and with exit code 2."""
+    from analysis.results import ResultsError
+
+    try:
+        yield
+    except (ResultsError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+def _newest(files: tuple[Path, ...]) -> Results:
+    """The runs of the newest environment in ``files``."""
+    from analysis import results
+
+    everything = results.load(results.find(files or (STORAGE,)))
+    chosen = everything.of_newest_environment()
+    left_out = len(everything.runs) - len(chosen.runs)
+    if left_out:
+        click.echo(f"{left_out} run(s) of other environments are left out.", err=True)
+    return chosen
+
+
+def _only(comparisons: pd.DataFrame, wanted: str) -> pd.DataFrame:
+    """The comparison called ``wanted``, or that of the case called so."""
+    from analysis.results import ResultsError
+
+    chosen = [
+        wanted in (row.pair, row.dense_case.id, row.separable_case.id) for row in comparisons.itertuples()
+    ]
+    if not any(chosen):
+        raise ResultsError(f"no comparison here has a case {wanted!r}: their ids are in the report's tables")
+    return comparisons[chosen]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """All of ``text``, or what was there before."""
+    made = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        made.write_text(text, encoding="utf-8")
+        os.replace(made, path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _folder_name(chosen: Results) -> str:
     newest = chosen.runs.iloc[-1]
     moment = newest["datetime"][:19].replace(":", "").replace("T", "-")
     return f"{moment}-{newest['fingerprint']}"

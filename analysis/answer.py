@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis import sweeps, verdicts
+from analysis import remedies, sweeps, verdicts
+from analysis.explain import Explained
+from analysis.wording import number, speed
 from bench.cases import DIRECTIONS
 
 
@@ -32,14 +34,38 @@ def sentences(pairs: pd.DataFrame) -> list[str]:
     ]
 
 
-def speed(ratio: float, low: float | None = None, high: float | None = None) -> str:
-    """A time ratio in words: ``2.2 times as fast (2.1 to 2.3)``, ``1.20 times as slow (...)``."""
-    slow = ratio >= 1
-    bounds = (low, high) if slow else (high and 1 / high, low and 1 / low)
-    text = f"{number(ratio if slow else 1 / ratio)} times as {'slow' if slow else 'fast'}"
-    if low is None or high is None:
-        return text
-    return f"{text} ({number(bounds[0])} to {number(bounds[1])})"
+def why(explained: Explained) -> list[str]:
+    """What the traces show where the layer is slower: each reason with how often it was found."""
+    slower = [one for one in explained.pairs if one.verdict == verdicts.SLOWER]
+    if not slower:
+        return []
+    reasons: dict[str, int] = {}
+    for one in slower:
+        layers = {finding.title for finding in one.findings if finding.layer == one.separable.layer}
+        for title in layers:
+            reasons[title] = reasons.get(title, 0) + 1
+    often = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        f"Why: in the {len(slower)} comparisons that are slower and were traced, SeparableConv2D's time "
+        f"goes to {_listed([f'{title} ({count})' for title, count in often])}."
+    ]
+
+
+def what_to_do(gains: pd.DataFrame) -> list[str]:
+    """What helped, and what did not."""
+    tried = gains[gains["name"] != remedies.DENSE_INSTEAD]
+    helped = tried[tried["verdict"] == remedies.HELPS]
+    useless = tried[tried["verdict"].isin([remedies.NO_HELP, remedies.HARMS])]
+    found = []
+    if len(helped):
+        parts = [f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}" for _, row in helped.iterrows()]
+        found.append(f"What helps, measured here: {'; '.join(parts)}.")
+    if len(useless):
+        parts = [
+            f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}" for _, row in useless.iterrows()
+        ]
+        found.append(f"What does not help here: {'; '.join(parts)}.")
+    return found
 
 
 def in_words(row: pd.Series) -> str:
@@ -51,13 +77,6 @@ def in_words(row: pd.Series) -> str:
         f"kernel {'×'.join(map(str, row['kernel_size']))}"
     )
     return f"{text} ({', '.join(options)})" if options else text
-
-
-def number(value: float) -> str:
-    """Two or three digits, as many as a ratio measured here deserves."""
-    if value < 2:
-        return f"{value:.2f}"
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
 def _how_many(pairs: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ nothing to show.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import matplotlib as mpl
@@ -23,6 +23,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from analysis.explain import Explanation
 from analysis.roofline import Ceilings
 from analysis.sweeps import PANELS
 from bench.cases import DIRECTIONS
@@ -190,7 +191,15 @@ def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure 
             linewidth=0,
             label=name,
         )
-    intensities = np.geomspace(0.3, 2 * points["flops_per_byte"].max(), 200)
+    _roofs(axis, limits, dtype, float(points["flops_per_byte"].max()))
+    axis.set_title(f"{device}, {dtype}, all directions and modes")
+    axis.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _roofs(axis: Axes, limits: Ceilings, dtype: str, highest_intensity: float) -> None:
+    """The measured ceilings, and axes in the units that they are read in."""
+    intensities = np.geomspace(0.3, 2 * highest_intensity, 200)
     for size, bandwidth in (limits.bandwidths[0], limits.bandwidths[-1]):
         roof = np.minimum(intensities * bandwidth, limits.peak_flops[dtype])
         axis.plot(intensities, roof, color=_INK, linewidth=1)
@@ -213,8 +222,101 @@ def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure 
     _logarithmic(axis, x=True, y=True, scale_y=1e9)
     axis.set_xlabel("FLOP per byte of compulsory traffic")
     axis.set_ylabel("GFLOP/s achieved")
-    axis.set_title(f"{device}, {dtype}, all directions and modes")
-    axis.legend(frameon=False, loc="lower right")
+
+
+def waterfall(explanation: Explanation) -> Figure:
+    """From Conv2D's time, factor by factor, to SeparableConv2D's."""
+    factors = explanation.factors
+    steps = [
+        ("FLOPs", factors.flops),
+        ("what the hardware allows", factors.limit),
+        ("how good the kernels are", factors.kernels),
+        ("what is outside kernels", factors.outside),
+    ]
+    figure, axis = plt.subplots(figsize=(6.6, 2.1))
+    reached = 1.0
+    for place, (_, factor) in enumerate(steps):
+        ends = sorted((reached, reached * factor))
+        colour = DENSE_COLOUR if factor < 1 else SEPARABLE_COLOUR
+        axis.barh(place, ends[1] - ends[0], left=ends[0], height=0.62, color=colour, alpha=0.85)
+        axis.plot([reached * factor] * 2, [place - 0.31, place + 1.31], color=_INK, linewidth=0.8)
+        axis.annotate(
+            f"×{_plain(factor)}",
+            (ends[1], place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+        )
+        reached *= factor
+    low, high = explanation.ratio - explanation.low, explanation.high - explanation.ratio
+    axis.errorbar(
+        explanation.ratio,
+        len(steps),
+        xerr=np.maximum(0, [[low], [high]]),
+        fmt="D",
+        color=_INK,
+        markersize=4,
+    )
+    axis.annotate(
+        f"{_plain(explanation.ratio)}",
+        (explanation.high, len(steps)),
+        (6, 0),
+        textcoords="offset points",
+        va="center",
+        fontweight="bold",
+    )
+    axis.axvline(1, color=_INK, linewidth=1)
+    axis.set_yticks(range(len(steps) + 1), [*(name for name, _ in steps), "measured"])
+    axis.invert_yaxis()
+    _logarithmic(axis, x=True)
+    left, right = axis.get_xlim()
+    axis.set_xlim(left / 1.1, right * 1.6)
+    axis.set_xlabel("time, SeparableConv2D / Conv2D")
+    axis.grid(visible=False, axis="y")
+    return figure
+
+
+_ROLE_MARKERS = {"forward": "o", "input_gradient": "^", "weight_gradient": "s"}
+_OPERATION_COLOURS = {"dense": DENSE_COLOUR, "depthwise": SEPARABLE_COLOUR, "pointwise": "#E69F00"}
+
+
+def operation_points(explanations: Iterable[Explanation], ceilings: Mapping[str, Ceilings]) -> pd.DataFrame:
+    """The kernels of all explained layers, one row each: those of the commonest device and dtype."""
+    tables = []
+    for explanation in explanations:
+        case = explanation.separable
+        if case.device in ceilings and ceilings[case.device].can_judge(case):
+            kernels = explanation.operations[explanation.operations["operation"].isin(_OPERATION_COLOURS)]
+            tables.append(
+                kernels.assign(pair=explanation.pair, device=case.device, dtype=case.dtype, mode=case.mode)
+            )
+    if not tables:
+        return pd.DataFrame()
+    points = pd.concat(tables, ignore_index=True)
+    device, dtype = points.groupby(["device", "dtype"]).size().idxmax()
+    return points[(points["device"] == device) & (points["dtype"] == dtype)]
+
+
+def operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
+    """Every traced kernel under the roofs of its device: its operation by colour, its role by shape."""
+    if points.empty:
+        return None
+    device, dtype = points.iloc[0][["device", "dtype"]]
+    figure, axis = plt.subplots(figsize=(6.8, 5.0))
+    for (operation, role), rows in points.groupby(["operation", "role"]):
+        axis.scatter(
+            rows["flops_per_byte"].astype(float),
+            rows["flops_per_second"].astype(float),
+            s=20,
+            marker=_ROLE_MARKERS[role],
+            color=_OPERATION_COLOURS[operation],
+            alpha=0.75,
+            linewidth=0,
+            label=f"{operation} {role.replace('_', ' ')}",
+        )
+    _roofs(axis, ceilings[device], dtype, float(points["flops_per_byte"].max()))
+    axis.set_title(f"{device}, {dtype}, the operations of all traced layers")
+    axis.legend(frameon=False, loc="lower right", fontsize=7)
     return figure
 
 

@@ -31,11 +31,11 @@ def noise(results: Results, case: ConvCase, replicates: int) -> float:
 def table(results: Results) -> pd.DataFrame:
     """One row a comparison that has both layers.
 
-    Columns: ``pair``, ``name``, ``shape`` and the comparison's settings; ``ratio`` (separable time
-    over dense time) with ``low`` and ``high`` of its 95 % interval, ``replicates``; ``verdict``, its
-    ``reason`` and the ``noise`` it was judged by; ``promised`` (the ratio of FLOPs); for each of
-    ``dense`` and ``separable``, what ``roofline.with_limits`` knows of it as ``dense_seconds`` and
-    so on; ``settled``, ``contaminated``.
+    Columns: ``pair``, ``dense_case`` and ``separable_case``, ``name``, ``shape`` and the comparison's
+    settings; ``ratio`` (separable time over dense time) with ``low`` and ``high`` of its 95 %
+    interval, ``replicates``; ``verdict``, its ``reason`` and the ``noise`` it was judged by;
+    ``promised`` (the ratio of FLOPs); for each of ``dense`` and ``separable``, what
+    ``roofline.with_limits`` knows of it as ``dense_seconds`` and so on; ``settled``, ``contaminated``.
     """
     layers = results.layers[results.layers["ratio"].notna()]
     layers = roofline.with_limits(layers, roofline.ceilings(results.ceilings))
@@ -63,6 +63,8 @@ def _row(group: pd.DataFrame, results: Results) -> dict[str, object]:
     verdict = verdicts.judge(ratio, threshold)
     row = {
         "pair": separable.iloc[0]["pair"],
+        "dense_case": dense.iloc[0]["case"],
+        "separable_case": case,
         "name": separable.iloc[0]["name"],
         "shape": case.shape,
         "is_1d": case.is_1d,

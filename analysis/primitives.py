@@ -44,7 +44,7 @@ def read(log: Path, case: ConvCase) -> pd.DataFrame:
     is or, for a reorder, that it serves; both empty for the rest. ``implementation``, ``problem``
     (oneDNN's description), ``calls_a_step`` and ``seconds_a_step`` (the median execution, times its calls).
 
-    Raises :class:`LogError` where the file is missing, holds no execution, or is cut off.
+    Empty where oneDNN ran nothing. Raises :class:`LogError` where the file is missing, foreign or cut off.
     """
     executions, steps = _executions(log, case)
     executions = _served(executions)
@@ -56,7 +56,7 @@ def read(log: Path, case: ConvCase) -> pd.DataFrame:
 
 
 def _executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
-    """One row a line of the log: :data:`COLUMNS` up to ``problem``, ``formats`` and ``seconds``.
+    """One row a line of the log: :data:`COLUMNS` up to ``problem``, ``formats``, ``step`` and ``seconds``.
 
     And the number of steps, each of which begins with a line of its own.
     """
@@ -80,12 +80,10 @@ def _executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
         except ValueError:
             raise LogError(f"{log}, line {number} is no execution of a primitive") from None
         operation, role = _named(propagation, problem, case) if kind == _CONVOLUTION else ("", "")
-        rows.append((kind, operation, role, implementation, problem, formats, seconds))
-    if not rows:
-        raise LogError(f"{log} holds no execution of a primitive")
+        rows.append((kind, operation, role, implementation, problem, formats, steps, seconds))
     if not steps:
         raise LogError(f"{log} does not say where its steps begin: it was not captured by this suite")
-    return pd.DataFrame(rows, columns=[*COLUMNS[:5], "formats", "seconds"]), steps
+    return pd.DataFrame(rows, columns=[*COLUMNS[:5], "formats", "step", "seconds"]), steps
 
 
 def _served(executions: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +94,7 @@ def _served(executions: pd.DataFrame) -> pd.DataFrame:
     """
     convolution = executions["primitive"] == _CONVOLUTION
     reorder = executions["primitive"] == _REORDER
-    names = executions[["operation", "role"]].where(convolution)
+    names = executions[["operation", "role"]].where(convolution).groupby(executions["step"])
     follows, precedes = names.ffill(), names.bfill()
     behind = (
         reorder

@@ -32,6 +32,8 @@ from bench.cases import ConvCase
 #: What ``bench.profiling`` leaves in a case's folder.
 LOG, CAPTURE, PROGRAM = "onednn.log", "capture.json", "optimized_hlo.txt"
 STEP = "bench_step"
+#: The implementation of whatever XLA compiled.
+XLA = "xla"
 
 PYTHON, DISPATCH, EXECUTOR, SYNCHRONISE, IDLE = "python", "dispatch", "executor", "synchronise", "idle"
 REORDER, TRANSPOSE, SPACE_TO_BATCH, MASK = "reorder", "transpose", "space-to-batch", "mask"
@@ -40,7 +42,7 @@ OVERHEADS = (SYNCHRONISE, EXECUTOR, IDLE, DISPATCH, PYTHON)
 KERNELS = (DENSE, DEPTHWISE, POINTWISE)
 COLUMNS = (
     *("operation", "role", "name", "implementation", "calls_a_step", "seconds_a_step", "share"),
-    *("logged_seconds_a_step", "groups"),
+    *("logged_seconds_a_step", "overlapped", "groups"),
 )
 
 #: TensorFlow's convolutions and their roles. oneDNN's and XLA's variants contain these names.
@@ -89,8 +91,9 @@ class Trace:
     ``operations`` has :data:`COLUMNS`: ``operation`` (dense, depthwise, pointwise, another operation,
     or one of :data:`OVERHEADS`), its ``role``, ``name`` (the framework's own), ``implementation``
     (oneDNN's, from the log; or xla), calls and seconds a step, ``share`` of the step,
-    ``logged_seconds_a_step`` (the same kernel by oneDNN's own stopwatch) and ``groups`` of an XLA
-    convolution. Shares add up to ``accounted``; what it lacks to 1 has no name.
+    ``logged_seconds_a_step`` (the same kernel by oneDNN's own stopwatch), ``overlapped`` (the part of
+    its time in which others ran too) and ``groups`` of an XLA convolution. Shares add up to
+    ``accounted``; what it lacks to 1 has no name.
     """
 
     operations: pd.DataFrame
@@ -99,6 +102,8 @@ class Trace:
     untraced_step_seconds: float
     #: Whether XLA compiled and ran it.
     compiled: bool
+    #: Whether oneDNN's log of the same case was read.
+    logged: bool = False
     #: A sentence for each file beside the trace that could not be read.
     problems: tuple[str, ...] = ()
 
@@ -133,13 +138,18 @@ def read(folder: Path, case: ConvCase) -> Trace:
     table = _attributed(operations, partial(_described, case=case, program=program), (starts, ends))
     overheads = _overheads(lines, caller, operations, (starts, ends), captured.get("caller_cpu_seconds"))
     table = pd.concat([table, overheads], ignore_index=True)
-    table["share"] = table["seconds_a_step"] / float((ends - starts).mean())
-    table = _with_log(table, folder / LOG, case, problems)
+    table = table.assign(
+        share=table["seconds_a_step"] / float((ends - starts).mean()), logged_seconds_a_step=np.nan
+    )
+    log = _log(folder / LOG, case, problems)
+    if log is not None:
+        table = _with_log(table, log)
     return Trace(
         table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)[list(COLUMNS)],
         float((ends - starts).mean()),
         float(np.median(captured["untraced_step_seconds"])),
-        any(_COMPILED.search(name) for line in lines for name in np.unique(line.names)),
+        any(_COMPILED.search(name) for line in lines for name in line.distinct),
+        log is not None,
         tuple(problems),
     )
 
@@ -178,10 +188,8 @@ def _graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
         return bool(match) and not _CONTAINERS.match(match[1])
 
     for line in lines:
-        found = line.where(is_one)
-        for name in np.unique(found.names):
-            chosen = found.names == name
-            yield _OPERATION.match(name)[1], found.starts[chosen], found.ends[chosen]
+        for name, starts, ends in line.where(is_one).by_name():
+            yield _OPERATION.match(name)[1], starts, ends
 
 
 def _eager_operations(caller: Line) -> Iterator[Operation]:
@@ -191,12 +199,12 @@ def _eager_operations(caller: Line) -> Iterator[Operation]:
         return
     enclosing = np.searchsorted(calls.starts, runs.starts, side="right") - 1
     inside = (enclosing >= 0) & (runs.ends <= calls.ends[enclosing])
-    names = calls.names[enclosing]
-    for name in np.unique(names[inside]):
-        of = name.removeprefix(_EAGER)
-        if of != "SyncDevice" and not _CONTAINERS.match(of):
-            chosen = inside & (names == name)
-            yield of, runs.starts[chosen], runs.ends[chosen]
+    kinds = calls.kinds[enclosing]
+    for kind in np.unique(kinds[inside]):
+        name = calls.vocabulary[kind].removeprefix(_EAGER)
+        if name != "SyncDevice" and not _CONTAINERS.match(name):
+            chosen = inside & (kinds == kind)
+            yield name, runs.starts[chosen], runs.ends[chosen]
 
 
 def _thunks(lines: Iterable[Line]) -> dict[str, Intervals]:
@@ -223,10 +231,8 @@ def _collected(lines: Iterable[Line], wanted: Callable[[str], bool]) -> dict[str
     """Intervals by name over all lines, sorted by start."""
     found: dict[str, list[Intervals]] = {}
     for line in lines:
-        chosen = line.where(wanted)
-        for name in np.unique(chosen.names):
-            of = chosen.names == name
-            found.setdefault(name, []).append((chosen.starts[of], chosen.ends[of]))
+        for name, starts, ends in line.where(wanted).by_name():
+            found.setdefault(name, []).append((starts, ends))
     joined = {}
     for name, parts in found.items():
         starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -269,7 +275,7 @@ def _described(name: str, *, case: ConvCase, program: hlo.Program | None) -> dic
         "operation": operation,
         "role": role,
         "name": f"{name} ({op_type})" if op_type else name,
-        "implementation": "xla",
+        "implementation": XLA,
         "groups": program.entry[name].groups,
     }
 
@@ -297,18 +303,21 @@ def _attributed(
     columns = ["operation", "role", "name", "implementation", "groups", "calls_a_step", "seconds_a_step"]
     if not operations:
         return pd.DataFrame(columns=columns)
-    part = _shared_clock([operation[1:] for operation in operations])
+    shared, alone = _clocks([operation[1:] for operation in operations])
     count = len(steps[0])
     rows = [
         {
             **describe(name),
             "calls_a_step": len(starts) / count,
-            "seconds_a_step": float((part(ends) - part(starts)).sum()) / count,
+            "seconds_a_step": float((shared(ends) - shared(starts)).sum()) / count,
+            "whole": float((ends - starts).sum()),
+            "alone": float((alone(ends) - alone(starts)).sum()),
         }
         for name, starts, ends in operations
     ]
-    keys = columns[:5]
-    return pd.DataFrame(rows, columns=columns).groupby(keys, sort=False, as_index=False).sum()
+    table = pd.DataFrame(rows).groupby(columns[:5], sort=False, as_index=False).sum()
+    together = 1 - table["alone"] / table["whole"].where(table["whole"] > 0)
+    return table[columns].assign(overlapped=together.clip(0, 1).fillna(0.0))
 
 
 def _inside(starts: np.ndarray, ends: np.ndarray, steps: Intervals) -> Intervals:
@@ -318,16 +327,19 @@ def _inside(starts: np.ndarray, ends: np.ndarray, steps: Intervals) -> Intervals
     return starts[kept], np.minimum(ends[kept], steps[1][place[kept]])
 
 
-def _shared_clock(intervals: Iterable[Intervals]) -> Callable[[np.ndarray], np.ndarray]:
-    """A clock that runs at 1/n while n of ``intervals`` run, and stands while none does."""
+def _clocks(intervals: Iterable[Intervals]) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """Two clocks: one runs at 1/n while n of ``intervals`` run, one only while a single one does."""
     starts, ends = (np.concatenate(column) for column in zip(*intervals, strict=True))
     times = np.concatenate([starts, ends])
     order = np.argsort(times, kind="stable")
     times = times[order]
     running = np.cumsum(np.concatenate([np.ones(len(starts)), -np.ones(len(ends))])[order])[:-1]
-    rate = np.divide(1.0, running, out=np.zeros_like(running), where=running > 0)
-    clock = np.concatenate([[0.0], np.cumsum(np.diff(times) * rate)])
-    return lambda moments: np.interp(moments, times, clock)
+    rates = (
+        np.divide(1.0, running, out=np.zeros_like(running), where=running > 0),
+        (running == 1).astype(float),
+    )
+    clocks = [np.concatenate([[0.0], np.cumsum(np.diff(times) * rate)]) for rate in rates]
+    return [partial(np.interp, xp=times, fp=clock) for clock in clocks]
 
 
 def _covered(intervals: Iterable[Intervals], steps: Intervals) -> float:
@@ -383,6 +395,7 @@ def _overheads(
                 "role": "",
                 "name": name,
                 "implementation": "",
+                "overlapped": 0.0,
                 "groups": 1,
                 "calls_a_step": calls[name] / count,
                 "seconds_a_step": seconds[name] / count,
@@ -396,19 +409,21 @@ def _overheads(
 # --- the primitive log --------------------------------------------------------------------------
 
 
-def _with_log(table: pd.DataFrame, file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame:
+def _log(file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame | None:
+    if not file.exists():
+        return None
+    try:
+        return primitives.read(file, case)
+    except LogError as error:
+        problems.append(str(error))
+        return None
+
+
+def _with_log(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     """Name the implementations, and take oneDNN's reorders out of the operations that hold them.
 
     The trace sees an operation with its reorders; the log's own proportions divide it.
     """
-    table = table.assign(logged_seconds_a_step=np.nan)
-    if not file.exists():
-        return table
-    try:
-        log = primitives.read(file, case)
-    except LogError as error:
-        problems.append(str(error))
-        return table
     reorders = []
     for (operation, role), rows in log[log["role"] != ""].groupby(["operation", "role"], sort=False):
         index = table.index[(table["operation"] == operation) & (table["role"] == role)]
@@ -429,4 +444,4 @@ def _with_log(table: pd.DataFrame, file: Path, case: ConvCase, problems: list[st
             part["name"] = f"reorder for {operation} {role}"
             part["logged_seconds_a_step"] = reorder
             reorders.append(part)
-    return pd.concat([table, *reorders], ignore_index=True) if reorders else table
+    return pd.concat([table, *reorders], ignore_index=True)

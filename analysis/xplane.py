@@ -8,7 +8,7 @@ with the numbers of ``xplane.proto``, so that neither TensorFlow nor XProf need 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,19 +62,43 @@ class TraceError(ValueError):
 
 @dataclass(frozen=True)
 class Line:
-    """The events of one thread, sorted by start: seconds since the trace began."""
+    """The events of one thread, sorted by start, as columns: seconds since the trace began.
+
+    ``kinds`` are places in ``vocabulary``, so that a name is looked at once and not once an event.
+    """
 
     plane: str
     name: str
-    names: np.ndarray
+    vocabulary: tuple[str, ...]
+    kinds: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
 
+    @property
+    def distinct(self) -> list[str]:
+        """The names that occur."""
+        return [self.vocabulary[kind] for kind in np.unique(self.kinds)]
+
+    @property
+    def names(self) -> np.ndarray:
+        """The name of each event."""
+        return np.array(self.vocabulary, dtype=object)[self.kinds]
+
     def where(self, wanted: Callable[[str], bool]) -> Line:
-        """The events whose name is ``wanted``; asked once a name, not once an event."""
-        chosen = {name: wanted(name) for name in np.unique(self.names)} if len(self.names) else {}
-        kept = np.fromiter((chosen[name] for name in self.names), dtype=bool, count=len(self.names))
-        return Line(self.plane, self.name, self.names[kept], self.starts[kept], self.ends[kept])
+        """The events whose name is ``wanted``."""
+        chosen = np.zeros(len(self.vocabulary), dtype=bool)
+        for kind in np.unique(self.kinds):
+            chosen[kind] = wanted(self.vocabulary[kind])
+        kept = chosen[self.kinds]
+        return Line(
+            self.plane, self.name, self.vocabulary, self.kinds[kept], self.starts[kept], self.ends[kept]
+        )
+
+    def by_name(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Each name that occurs, with the starts and ends of its events."""
+        for kind in np.unique(self.kinds):
+            of = self.kinds == kind
+            yield self.vocabulary[kind], self.starts[of], self.ends[of]
 
 
 def read(file: Path) -> list[Line]:
@@ -86,36 +110,45 @@ def read(file: Path) -> list[Line]:
     if not content:
         raise TraceError(f"{file} is empty: the profiler writes nothing where a trace is over 2 GB")
     try:
-        space = _message_class("XSpace").FromString(content)
+        space = space_class().FromString(content)
     except message.DecodeError as error:
         raise TraceError(f"{file} is no trace, or was cut off") from error
-    lines = [_line(plane, line, _names(plane)) for plane in space.planes for line in plane.lines]
-    lines = [line for line in lines if len(line.starts)]
+    origin = min((line.timestamp_ns for plane in space.planes for line in plane.lines), default=0)
+    lines = [line for plane in space.planes for line in _lines(plane, origin)]
     if not lines:
         raise TraceError(f"{file} is no trace, or holds no event")
     return lines
 
 
-def _names(plane) -> dict[int, str]:
-    return {entry.key: entry.value.name for entry in plane.event_metadata}
-
-
-def _line(plane, line, names: dict[int, str]) -> Line:
-    """One line's events, as columns."""
-    events = line.events
-    count = len(events)
-    starts = np.fromiter((event.offset_ps for event in events), dtype=np.int64, count=count)
-    durations = np.fromiter((event.duration_ps for event in events), dtype=np.int64, count=count)
-    labels = np.empty(count, dtype=object)
-    labels[:] = [names.get(event.metadata_id, "") for event in events]
-    order = np.lexsort((-durations, starts))
-    base = line.timestamp_ns * 1e-9
-    begins = base + starts[order] * _PICOSECOND
-    return Line(plane.name, line.name, labels[order], begins, begins + durations[order] * _PICOSECOND)
+def _lines(plane: message.Message, origin_ns: int) -> Iterator[Line]:
+    """The lines of one plane that have events, all with the plane's vocabulary."""
+    named = {entry.key: entry.value.name for entry in plane.event_metadata}
+    vocabulary = ("", *named.values())
+    place = {key: number for number, key in enumerate(named, start=1)}
+    for line in plane.lines:
+        events = np.fromiter(
+            ((place.get(event.metadata_id, 0), event.offset_ps, event.duration_ps) for event in line.events),
+            dtype=[("kind", np.int64), ("start", np.int64), ("duration", np.int64)],
+            count=len(line.events),
+        )
+        if not len(events):
+            continue
+        # Of events that start together, the longest first: it holds the others.
+        events = events[np.lexsort((-events["duration"], events["start"]))]
+        starts = (line.timestamp_ns - origin_ns) * 1e-9 + events["start"] * _PICOSECOND
+        yield Line(
+            plane.name,
+            line.name,
+            vocabulary,
+            events["kind"],
+            starts,
+            starts + events["duration"] * _PICOSECOND,
+        )
 
 
 @cache
-def _message_class(name: str):
+def space_class() -> type[message.Message]:
+    """The class of a whole file."""
     file = descriptor_pb2.FileDescriptorProto(
         name="separable_conv_bench/xplane.proto", package="separable_conv_bench", syntax="proto3"
     )
@@ -130,4 +163,4 @@ def _message_class(name: str):
                 field.type = kind
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{name}"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.XSpace"))

@@ -69,6 +69,13 @@ def pytest_report_header(config):
     ]
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Without remedies to measure there is no test of them, not even a skipped one."""
+    if collection_path.name == "bench_remedies.py" and not config.stash[RUN].remedies:
+        return True
+    return None
+
+
 def pytest_generate_tests(metafunc):
     run = metafunc.config.stash[RUN]
     if "case" in metafunc.fixturenames:

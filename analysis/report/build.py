@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,11 +14,14 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, figures, pairs, parts, primitives, roofline, sweeps
+from analysis import answer, figures, pairs, parts, remedies, roofline, sweeps, wording
+from analysis.explain import Explained, Explanation, explain
 from analysis.results import Results
 
 #: A run that begins with others using more than this is not to be trusted unwarned.
 BUSY = 0.1
+#: Explanations on the page; the tables in data/ hold all.
+_TOLD = 40
 _OF_PROMISE = [
     *("pair", "direction", "mode", "dtype", "device", "promised", "ratio", "low", "high", "verdict"),
     *("dense_seconds", "separable_seconds"),
@@ -52,31 +54,50 @@ class Report:
     tables: Mapping[str, pd.DataFrame]
 
 
-def build(results: Results) -> Report:
-    """The report on the runs of one environment."""
+@dataclass(frozen=True)
+class Told:
+    """One explanation as the page shows it: its waterfall, and what its advice gained."""
+
+    explanation: Explanation
+    waterfall: Picture
+    #: For each finding, sentences on remedies that were measured for this case.
+    measured: list[list[str]]
+    #: Layer -> its trace's folder, as a link from the page.
+    links: Mapping[str, str]
+
+
+def build(results: Results, folder: Path) -> Report:
+    """The report on the runs of one environment; its links start from ``folder``."""
     table = pairs.table(results)
     ceilings = roofline.ceilings(results.ceilings)
-    sentences = answer.sentences(table)
+    explained = explain(results, table)
+    gains = remedies.table(results, table)
+    sentences = [*answer.sentences(table), *answer.why(explained), *answer.what_to_do(gains)]
     pictures = _pictures(table, ceilings)
+    told = _told(explained, gains, folder)
+    why = _why_pictures(explained, ceilings)
     part_sums = parts.table(results)
-    ran, unreadable = primitives.of_traced_cases(results)
     tables = {
-        "comparisons": table,
+        "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
         "cases": roofline.with_limits(results.layers, ceilings).drop(
             columns=["case", "ratios", "control_ratios"]
         ),
         "ceilings": results.ceilings,
         "parts": part_sums,
-        "primitives": ran,
-        **{picture.key: picture.data for picture in pictures},
+        **_why_tables(explained, gains),
+        **{picture.key: picture.data for picture in pictures + why},
     }
     html = _template().render(
         sentences=sentences,
         pictures=pictures,
         comparisons=sorted(table.to_dict("records"), key=lambda row: -row["ratio"]),
         parts=part_sums.to_dict("records"),
-        ran=ran.to_dict("records"),
-        unreadable=unreadable,
+        explained=explained,
+        told=told,
+        why=why,
+        not_told=len(explained.pairs) - len(told),
+        gains=gains.to_dict("records"),
+        untraced=_untraced(explained),
         noise=_noise(table),
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=len(results.runs),
@@ -87,7 +108,7 @@ def build(results: Results) -> Report:
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
     )
-    return Report(sentences, html, pictures, tables)
+    return Report(sentences, html, [*pictures, *why, *(one.waterfall for one in told)], tables)
 
 
 def write(report: Report, folder: Path) -> None:
@@ -177,18 +198,104 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
     return [picture for picture in candidates if picture]
 
 
+def _told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]:
+    """The explanations to show: as many as a reader will look at, the slowest first."""
+    told = []
+    with figures.style():
+        for place, explanation in enumerate(explained.pairs[:_TOLD]):
+            waterfall = _drawn(
+                f"why_{place + 1:02}",
+                explanation.pair,
+                "Each bar is a factor on the way from Conv2D's time to SeparableConv2D's: blue makes it "
+                "faster, orange slower.",
+                explanation.sentence,
+                pd.DataFrame([explanation.as_dict()["factors"]]),
+                figures.waterfall(explanation),
+            )
+            told.append(
+                Told(
+                    explanation,
+                    waterfall,
+                    [
+                        remedies.measured(finding.remedies, explanation.separable, gains)
+                        for finding in explanation.findings
+                    ],
+                    {
+                        layer: Path(os.path.relpath(trace, folder)).as_posix()
+                        for layer, trace in explanation.traces.items()
+                    },
+                )
+            )
+    return told
+
+
+def _why_pictures(explained: Explained, ceilings: Mapping[str, roofline.Ceilings]) -> list[Picture]:
+    points = figures.operation_points(explained.pairs, ceilings)
+    with figures.style():
+        figure = figures.operation_roofline(points, ceilings)
+    if figure is None:
+        return []
+    return [
+        _drawn(
+            "operations_roofline",
+            "Every operation under the roofs",
+            "Achieved FLOP/s over FLOP per byte of compulsory traffic, for each convolution in the traces.",
+            f"{len(points)} operations.",
+            points,
+            figure,
+        )
+    ]
+
+
+def _why_tables(explained: Explained, gains: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Factors, operations, findings and remedies, each as a table of its own."""
+    factors = [
+        {
+            "pair": one.pair,
+            "direction": one.direction,
+            "ratio": one.ratio,
+            **one.as_dict()["factors"],
+            **{f"accounted_{layer}": share for layer, share in one.accounted.items()},
+        }
+        for one in explained.pairs
+    ]
+    found = [
+        {"pair": one.pair, **finding} for one in explained.pairs for finding in one.as_dict()["findings"]
+    ]
+    tables = {
+        "factors": pd.DataFrame(factors),
+        "findings": pd.DataFrame(found),
+        "operations": pd.concat([one.operations.assign(pair=one.pair) for one in explained.pairs])
+        if explained.pairs
+        else pd.DataFrame(),
+        "remedies": gains.assign(remedied_id=gains["remedied"].map(lambda case: case.id)).drop(
+            columns=["case", "remedied"]
+        ),
+    }
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+def _untraced(explained: Explained) -> dict[str, int]:
+    """Why comparisons have no explanation, and how many for each reason."""
+    return explained.missing["reason"].value_counts().to_dict()
+
+
 def _picture(
     key: str, title: str, how_to_read: str, data: pd.DataFrame, draw: Callable[[pd.DataFrame], Any]
 ) -> Picture | None:
     figure = draw(data)
     if figure is None:
         return None
+    counts = data["verdict"].value_counts()
+    says = ", ".join(f"{word} {count}" for word, count in counts.items())
+    return _drawn(key, title, how_to_read, f"{len(data)} comparisons: {says}.", data, figure)
+
+
+def _drawn(key: str, title: str, how_to_read: str, says: str, data: pd.DataFrame, figure: Any) -> Picture:
     svg = io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None}, bbox_inches="tight")
     figures.close(figure)
-    counts = data["verdict"].value_counts()
-    says = ", ".join(f"{word} {count}" for word, count in counts.items())
-    return Picture(key, title, how_to_read, f"{len(data)} comparisons: {says}.", svg.getvalue(), data)
+    return Picture(key, title, how_to_read, says, svg.getvalue(), data)
 
 
 def _cautions(results: Results) -> list[str]:
@@ -224,18 +331,14 @@ def _template():
         loader=PackageLoader("analysis.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {
-        "milliseconds": _milliseconds,
-        "ratio": answer.number,
-        "percent": lambda share: "–" if math.isnan(share) else f"{100 * share:.0f} %",
+        "milliseconds": wording.milliseconds,
+        "ratio": wording.number,
+        "percent": wording.percent,
+        "gain": remedies.in_words,
         "giga": lambda rate: f"{rate / 1e9:.3g}",
         "size": figures.size_in_words,
     }
     return environment.get_template("report.html.j2")
-
-
-def _milliseconds(seconds: float) -> str:
-    """Three significant digits, and never an exponent."""
-    return f"{seconds * 1e3:.3g}" if seconds < 0.0995 else f"{seconds * 1e3:.0f}"
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -1,5 +1,4 @@
 import pandas as pd
-import pytest
 
 from analysis import answer, pairs, results
 from bench.cases import ConvCase
@@ -80,16 +79,3 @@ def test_a_single_shape_still_gets_an_answer(tmp_path):
 def test_nothing_to_compare_is_said_so():
     (sentence,) = answer.sentences(pd.DataFrame())
     assert sentence.startswith("Nothing here compares SeparableConv2D with Conv2D in lock-step")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((2.0,), "2.0 times as slow"),
-        ((0.5,), "2.0 times as fast"),
-        ((0.5, 0.4, 0.8), "2.0 times as fast (1.25 to 2.5)"),
-        ((20.0, 18.0, 22.0), "20 times as slow (18 to 22)"),
-    ],
-)
-def test_ratios_are_told_in_words_with_the_interval_the_right_way_round(arguments, words):
-    assert answer.speed(*arguments) == words

@@ -196,7 +196,7 @@ def test_cases_that_could_not_run_are_listed_with_their_reason(tmp_path):
 def test_named_shapes_get_a_figure(tmp_path):
     cases = [ConvCase(in_channels=channels) for channels in (8, 16)]
     rows = [r for c in cases for r in made.comparison_rows(c, 0.002, 0.5, name=f"block ${c.in_channels}")]
-    report = build.build(results.load([made.save(tmp_path, rows)]))
+    report = build.build(results.load([made.save(tmp_path, rows)]), tmp_path)
     assert "named_shapes" in {picture.key for picture in report.pictures}
 
 

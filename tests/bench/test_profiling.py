@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from analysis import traces
 from bench import precision, profiling
 from bench.cases import ConvCase
 from bench.profiling import Job, ProfilingError
@@ -26,13 +27,27 @@ def test_a_job_survives_the_way_to_the_child():
     ("choice", "chosen"), [("all", CASES), ("slow", CASES[2:]), (1, CASES[2:]), (2, CASES), (9, CASES)]
 )
 def test_all_slow_or_the_slowest_comparisons_are_chosen_with_both_layers(choice, chosen):
-    assert profiling.choose(choice, RATIOS, CASES) == chosen
+    assert profiling.choose(choice, RATIOS, set(), CASES) == chosen
+
+
+def test_telling_are_those_that_the_grid_marks_and_the_three_slowest():
+    cases = [
+        ConvCase(layer=layer, batch=batch)
+        for batch in range(1, 7)
+        for layer in ("conv2d", "separable_conv2d", "depthwise_conv2d")
+    ]
+    ratios = {case.comparison: 1 / case.batch for case in cases}
+    marked = {case.comparison for case in cases if case.batch == 5}
+    chosen = profiling.choose("telling", ratios, marked, cases)
+    assert sorted({case.batch for case in chosen}) == [1, 2, 3, 5]
+    assert {case.layer for case in chosen} == {"conv2d", "separable_conv2d"}
 
 
 def test_a_choice_is_a_word_or_a_number():
-    assert [profiling.parse_choice(text) for text in (None, "all", "slow", "3")] == [None, "all", "slow", 3]
+    texts = (None, "all", "slow", "telling", "3")
+    assert [profiling.parse_choice(text) for text in texts] == [None, "all", "slow", "telling", 3]
     for text in ("some", "0", "-1", "1.5"):
-        with pytest.raises(ValueError, match="--profile must be all, slow or a number"):
+        with pytest.raises(ValueError, match="--profile must be all, slow, telling or a number"):
             profiling.parse_choice(text)
 
 
@@ -79,7 +94,9 @@ def test_how_a_case_was_captured_is_kept_beside_its_trace(captured):
     facts = json.loads((captured[0] / "capture.json").read_text())
     assert ConvCase.from_dict(facts["case"]).mode == "graph"
     assert facts["inter_op_threads"] == 1
-    assert len(facts["untraced_step_seconds"]) == len(facts["traced_step_seconds"]) == facts["steps"]
+    for each in ("untraced_step_seconds", "traced_step_seconds", "caller_cpu_seconds"):
+        assert len(facts[each]) == facts["steps"]
+    assert all(0 <= seconds < 1 for seconds in facts["caller_cpu_seconds"])
 
 
 def test_the_primitive_log_names_implementations_of_all_steps(captured):
@@ -88,12 +105,33 @@ def test_the_primitive_log_names_implementations_of_all_steps(captured):
     for direction in ("forward", "backward_data", "backward_weights"):
         ran = [line for line in depthwise if direction in line]
         assert len(ran) == profiling.STEPS
+    starts = [number for number, line in enumerate(lines) if line.startswith(profiling.STEP_NAME)]
+    first_step = lines[starts[0] : starts[1]]
+    assert len(starts) == profiling.STEPS
+    assert sum(line in depthwise for line in first_step) == 3
     assert not (captured[1] / "onednn.log").exists()
 
 
 def test_xla_leaves_the_program_it_compiled(captured):
     assert "ENTRY" in (captured[1] / "optimized_hlo.txt").read_text()
     assert not (captured[0] / "optimized_hlo.txt").exists()
+
+
+def test_what_was_captured_is_what_the_analysis_reads(captured):
+    for folder, mode in zip(captured, ("graph", "xla"), strict=True):
+        case = ConvCase.from_dict(json.loads((folder / "capture.json").read_text())["case"])
+        trace = traces.read(folder, case)
+        kernels = trace.operations[trace.operations["operation"].isin(traces.KERNELS)]
+        assert len(kernels) == 6
+        assert trace.compiled == (mode == "xla")
+        assert trace.accounted > 0.5
+        assert trace.problems == ()
+
+
+def test_long_calls_are_captured_for_fewer_steps(monkeypatch):
+    now = iter([0.0, 1.0, 0.0, 0.2, 0.0, 0.001])
+    monkeypatch.setattr(profiling.time, "perf_counter", lambda: next(now))
+    assert [profiling._affordable_steps(lambda: None) for _ in range(3)] == [5, 10, 20]
 
 
 def test_the_precision_table_shows_both_variations_and_their_ratio():

@@ -1,0 +1,396 @@
+"""What to look for in a traced layer, and how to tell it.
+
+A detector speaks only where the evidence is there: the operation in the trace, the implementation in
+oneDNN's log, the instruction in XLA's program. Slow kernels that no detector speaks of are
+*unexplained*, with their time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from analysis import remedies, traces
+from analysis.cost import DENSE, DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
+from analysis.findings import Finding, Sight
+from analysis.roofline import BANDWIDTH
+from analysis.wording import milliseconds, number, percent
+from bench.cases import ConvCase
+
+#: A kernel that takes more than twice its least time is slow.
+SLOW = 0.5
+#: What is under this share of a step is no finding.
+WORTH = 0.05
+#: From this share on, what is around the operations is what matters.
+DOMINATES = 0.4
+#: From this share on, elementwise operations of their own are worth a word.
+_NOTICEABLE = 0.1
+
+#: Bytes of a vector register, by what an implementation's name says it was compiled for.
+_VECTOR_BYTES = {
+    "avx512": 64,
+    "avx10": 64,
+    "avx2": 32,
+    "avx": 32,
+    "sse41": 16,
+    "sve_512": 64,
+    "sve_256": 32,
+    "asimd": 16,
+}
+#: From this part of its time on, a kernel that ran beside others has no time of its own.
+_TOGETHER = 0.5
+_HALF = ("float16", "bfloat16")
+
+
+def find(sight: Sight) -> tuple[Finding, ...]:
+    """What explains the time of one layer, most important first."""
+    found = [finding for detector in _DETECTORS for finding in detector(sight) if finding.share >= WORTH]
+    explained = frozenset().union(*(finding.kernels for finding in found))
+    found += _unexplained(sight, explained)
+    return tuple(sorted(found, key=lambda finding: -finding.seconds))
+
+
+def _in_words(row: pd.Series) -> str:
+    return f"{row['operation']} {row['role'].replace('_', ' ')}"
+
+
+def _each(rows: pd.DataFrame) -> Iterator[pd.Series]:
+    return (row for _, row in rows.iterrows())
+
+
+def _listed(rows: pd.DataFrame, *, implementations: bool = True) -> str:
+    """Kernels with what ran them and how far they are from their limits."""
+    return ", ".join(
+        f"{_in_words(row)} ("
+        + (f"{row['implementation']}, " if implementations and row["implementation"] else "")
+        + f"{percent(row['of_limit'])} of its limit)"
+        for row in _each(rows)
+    )
+
+
+def _verb(rows: pd.DataFrame, one: str, several: str) -> str:
+    return one if len(rows) == 1 else several
+
+
+def _generic_kernel(sight: Sight) -> Iterator[Finding]:
+    """Kernels that oneDNN wrote for any convolution, in the place of some written for these."""
+    rows = sight.kernels
+    rows = rows[(rows["of_limit"] < SLOW) & ~rows["implementation"].isin(["", traces.XLA])]
+    reference = rows["implementation"].str.startswith(("ref", "gemm:ref"))
+    generic = (rows["operation"] == DEPTHWISE) & ~rows["implementation"].str.contains("dw")
+    rows = rows.assign(kind=np.where(reference, "reference", "generic"))[reference | generic]
+    rows["cause"] = [_cause(row, sight.case) for row in _each(rows)]
+    for (kind, cause), alike in rows.groupby(["kind", "cause"], sort=False):
+        condition, advice, tried = _REMEDIES_OF_GENERIC[cause]
+        yield sight.finding(
+            "generic_kernel",
+            alike,
+            f"{_verb(alike, f'A {kind} kernel runs', f'{kind.capitalize()} kernels run')} "
+            f"{_listed(alike)}{condition.format(case=sight.case)}",
+            advice.format(other="bfloat16" if sight.case.dtype == "float16" else "float32"),
+            *tried,
+            cause=cause,
+        )
+
+
+def _cause(row: pd.Series, case: ConvCase) -> str:
+    """Why oneDNN had nothing better, as far as its sources and this case say."""
+    if row["kind"] == "reference" and case.dtype in _HALF:
+        return "half_precision"
+    if row["operation"] == DEPTHWISE and case.depth_multiplier > 1:
+        return "depth_multiplier"
+    if row["operation"] == DEPTHWISE and row["role"] == WEIGHT_GRADIENT and case.kernel_size[1] > 3:
+        return "kernel_width"
+    return "unknown"
+
+
+#: cause -> (the condition, advice, names of remedies).
+_REMEDIES_OF_GENERIC: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "half_precision": (", since there is no other for {case.dtype}", "use {other}", ("bfloat16",)),
+    "depth_multiplier": (
+        ", since the depth multiplier is {case.depth_multiplier}",
+        "write it as several depthwise layers of depth multiplier 1, or use Conv2D",
+        ("split depth multiplier", remedies.DENSE_INSTEAD),
+    ),
+    "kernel_width": (
+        ", since the kernel is {case.kernel_size[1]} wide, more than 3",
+        "use 3x3 kernels, two of them for the same reach",
+        ("3x3 kernel", remedies.DENSE_INSTEAD),
+    ),
+    "unknown": ("", "measure Conv2D in its place", (remedies.DENSE_INSTEAD,)),
+}
+
+
+def _more_bytes(sight: Sight) -> Iterator[Finding]:
+    """Even with perfect kernels it would be the slower one."""
+    own, dense = sight.kernels, sight.counterpart
+    dense = dense[dense["operation"].isin(traces.KERNELS)]
+    least, least_dense = own["limit_seconds"].sum(), dense["limit_seconds"].sum()
+    waiting = own.loc[own["bound_by"] == BANDWIDTH, "limit_seconds"].sum()
+    if not sight.case.is_separable or not least > least_dense > 0 or waiting < least / 2:
+        return
+    moved, moved_dense = own["bytes"].sum(), dense["bytes"].sum()
+    finding = sight.finding(
+        "more_bytes",
+        own,
+        f"Perfect kernels would still take {number(least / least_dense)} times as long as Conv2D's "
+        f"({milliseconds(least)} against {milliseconds(least_dense)} ms at least), since they move "
+        f"{number(moved / moved_dense)} times the bytes ({moved / 1e6:.3g} against "
+        f"{moved_dense / 1e6:.3g} MB); its kernels take",
+        "use Conv2D here: no kernel can win this",
+        remedies.DENSE_INSTEAD,
+        bytes=float(moved),
+        dense_bytes=float(moved_dense),
+        limit_seconds=float(least),
+        dense_limit_seconds=float(least_dense),
+    )
+    # That it must be slower does not say why a kernel is slower still.
+    yield dataclasses.replace(finding, kernels=frozenset())
+
+
+def _outside_onednn(sight: Sight) -> Iterator[Finding]:
+    """On CPU, TensorFlow's own kernel ran, and oneDNN's log does not know of it."""
+    rows = sight.kernels
+    rows = rows[rows["implementation"] == ""]
+    if not sight.logged or rows.empty:
+        return
+    if sight.onednn == "off":
+        says, advice, cause = "oneDNN is off", "unset TF_ENABLE_ONEDNN_OPTS", "onednn_off"
+    else:
+        says = f"oneDNN has no kernel for {sight.case.dtype} here"
+        advice, cause = "use float32 or bfloat16", "not_in_onednn"
+    yield sight.finding(
+        "outside_onednn",
+        rows,
+        f"{says}, so TensorFlow's own kernels run {_listed(rows)}",
+        advice,
+        cause=cause,
+    )
+
+
+def _bound_by_bandwidth(sight: Sight) -> Iterator[Finding]:
+    """Kernels that are good, and wait for memory."""
+    rows = sight.kernels
+    rows = rows[(rows["bound_by"] == BANDWIDTH) & (rows["of_limit"] >= SLOW)]
+    if len(rows):
+        parts = ", ".join(
+            f"{_in_words(row)} ({row['bytes_per_second'] / 1e9:.3g} GB/s, {percent(row['of_limit'])} of what "
+            f"memory allows for {row['bytes'] / 2**20:.2g} MiB; {row['flops_per_byte']:.2g} FLOP a byte)"
+            for row in _each(rows)
+        )
+        yield sight.finding(
+            "bandwidth_bound",
+            rows,
+            f"Memory bandwidth bounds {parts}",
+            "fewer FLOPs do not help here, only fewer bytes do",
+        )
+
+
+def _empty_lanes(sight: Sight) -> Iterator[Finding]:
+    """Kernels work on channels in vectors; few channels leave most of a vector empty."""
+    rows = sight.kernels
+    rows = rows.assign(
+        channels=[_channels(row, sight.case) for row in _each(rows)],
+        lanes=[_lanes(row["implementation"], sight.case) for row in _each(rows)],
+    )
+    rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"])]
+    for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
+        yield sight.finding(
+            "empty_lanes",
+            alike,
+            f"{channels} channel{'s' * (channels > 1)} for {lanes} vector lanes: {_listed(alike)}",
+            "use Conv2D for layers of few channels, such as the first" if sight.case.is_separable else "",
+            *((remedies.DENSE_INSTEAD,) if sight.case.is_separable else ()),
+            channels=int(channels),
+            lanes=int(lanes),
+        )
+
+
+def _channels(row: pd.Series, case: ConvCase) -> int:
+    """The channels that a kernel writes; a weight gradient is in blocks of inputs and outputs."""
+    between = case.in_channels * case.depth_multiplier
+    inputs, outputs = {
+        DENSE: (case.in_channels, case.filters),
+        POINTWISE: (between if case.is_separable else case.in_channels, case.filters),
+        DEPTHWISE: (between, between),
+    }[row["operation"]]
+    return {INPUT_GRADIENT: inputs, WEIGHT_GRADIENT: min(inputs, outputs)}.get(row["role"], outputs)
+
+
+def _lanes(implementation: str, case: ConvCase) -> int:
+    """Elements of a vector register; 0 where the implementation does not say."""
+    found = next((size for name, size in _VECTOR_BYTES.items() if name in implementation), 0)
+    return found // case.item_bytes
+
+
+def _more_kernels(sight: Sight) -> Iterator[Finding]:
+    """A first layer trains with 2 kernels when dense and with 5 when separable."""
+    case = sight.case
+    if not case.is_separable or case.input_gradient:
+        return
+    own, dense = sight.kernels, sight.counterpart
+    dense = dense[dense["operation"].isin(traces.KERNELS)]
+    extra = own[(own["operation"] == POINTWISE) & (own["role"] == INPUT_GRADIENT)]
+    if len(own) > 2 * len(dense) and len(extra):
+        yield sight.finding(
+            "more_kernels",
+            extra,
+            f"A first layer needs no input gradient, so Conv2D runs {len(dense)} "
+            f"kernel{'s' * (len(dense) > 1)} and SeparableConv2D {len(own)}: the depthwise weights lie "
+            "behind the pointwise input gradient",
+            "use Conv2D for the first layer",
+            remedies.DENSE_INSTEAD,
+            kernels_run=len(own),
+            dense_kernels_run=len(dense),
+        )
+
+
+def _dispatch_dominates(sight: Sight) -> Iterator[Finding]:
+    rows = sight.of(*traces.OVERHEADS)
+    if rows["share"].sum() >= DOMINATES:
+        parts = ", ".join(f"{row['operation']} {percent(row['share'])}" for row in _each(rows))
+        eager = sight.case.mode == "eager"
+        yield sight.finding(
+            "dispatch_dominates",
+            rows,
+            f"Most of the step is not computing ({parts})",
+            "put it into a tf.function and use larger batches" if eager else "use larger batches",
+            *(("tf.function",) if eager else ()),
+            "batch 8 times as large",
+        )
+
+
+def _moved(
+    code: str, operation: str, words: str, advice: str, *tried: str
+) -> Callable[[Sight], Iterator[Finding]]:
+    """A detector of operations that move data and compute nothing."""
+
+    def detect(sight: Sight) -> Iterator[Finding]:
+        rows = sight.of(operation)
+        if len(rows):
+            yield sight.finding(code, rows, words, advice, *tried, calls_a_step=float(rows["calls"].sum()))
+
+    return detect
+
+
+def _transposes(sight: Sight) -> Iterator[Finding]:
+    rows = sight.of(traces.TRANSPOSE)
+    if rows.empty:
+        return
+    advice, tried = "", ()
+    if sight.case.data_format == "channels_first":
+        advice, tried = "use channels_last", ("channels last",)
+    elif sight.compiled:
+        advice, tried = "leave XLA off on CPU", ("XLA off",)
+    yield sight.finding("transposes", rows, "Tensors are transposed between layouts", advice, *tried)
+
+
+def _elementwise(sight: Sight) -> Iterator[Finding]:
+    rows = sight.of("bias", "activation")
+    if rows["share"].sum() >= _NOTICEABLE:
+        parts = ", ".join(f"{row['name']} {milliseconds(row['seconds'])} ms" for row in _each(rows))
+        has_bias = (rows["operation"] == "bias").any()
+        yield sight.finding(
+            "elementwise",
+            rows,
+            f"Bias and activation pass over memory on their own ({parts})",
+            "leave the bias out before a batch normalisation, which has one" if has_bias else "",
+        )
+
+
+def _xla_loops_over_groups(sight: Sight) -> Iterator[Finding]:
+    rows = sight.kernels
+    rows = rows[(rows["groups"] > 1) & (rows["of_limit"] < SLOW)]
+    if len(rows):
+        groups = int(rows["groups"].max())
+        yield sight.finding(
+            "xla_group_loop",
+            rows,
+            f"XLA runs {_listed(rows, implementations=False)} as grouped convolutions of {groups} groups, "
+            "one after the other",
+            "leave XLA off on CPU",
+            "XLA off",
+            groups=groups,
+            instructions=", ".join(rows["name"]),
+        )
+
+
+def _xla_masks_dense_gradient(sight: Sight) -> Iterator[Finding]:
+    masks = sight.of(traces.MASK)
+    rows = sight.kernels
+    rows = rows[(rows["operation"] == DEPTHWISE) & (rows["role"] == WEIGHT_GRADIENT) & (rows["groups"] == 1)]
+    if len(masks) and len(rows):
+        channels = sight.case.in_channels
+        yield sight.finding(
+            "xla_masked_gradient",
+            rows,
+            f"XLA computes the depthwise weight gradient as a full one of {channels} x {channels} channels "
+            f"and sets all but its diagonal to zero, {channels} times the multiplications",
+            "leave XLA off on CPU",
+            "XLA off",
+            instruction=rows.iloc[0]["name"],
+            mask=masks.iloc[0]["name"],
+        )
+
+
+def _other_compiler(sight: Sight) -> Iterator[Finding]:
+    unasked = sight.compiled and sight.case.mode != "xla"
+    if not unasked and not sight.otherwise_on:
+        return
+    here = "XLA compiles it" if sight.compiled else "XLA does not compile it"
+    where = f", unlike on {', '.join(sight.otherwise_on)}" if sight.otherwise_on else ", though nobody asked"
+    yield sight.finding(
+        "other_compiler",
+        sight.operations,
+        f"{here}{where}",
+        "set jit_compile yourself before comparing devices: Keras's default follows the device",
+        "XLA off",
+        compiled=sight.compiled,
+    )
+
+
+def _unexplained(sight: Sight, explained: frozenset[tuple[str, str]]) -> Iterator[Finding]:
+    """Slow kernels that no detector spoke of."""
+    rows = sight.kernels
+    known = [pair in explained for pair in zip(rows["operation"], rows["role"], strict=True)]
+    rows = rows[(rows["of_limit"] < SLOW) & (rows["share"] >= WORTH) & ~np.array(known, dtype=bool)]
+    together = rows["overlapped"] > _TOGETHER
+    for code, some, says in (
+        ("overlapped", rows[together], "Beside other operations, so that their own time cannot be told, run"),
+        ("unexplained", rows[~together], "Nothing captured explains"),
+    ):
+        if len(some):
+            yield sight.finding(code, some, f"{says} {_listed(some)}", "")
+
+
+_DETECTORS: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
+    _more_bytes,
+    _generic_kernel,
+    _outside_onednn,
+    _bound_by_bandwidth,
+    _empty_lanes,
+    _more_kernels,
+    _dispatch_dominates,
+    _moved(
+        "reorders",
+        traces.REORDER,
+        "oneDNN reorders weights into blocks and back at every step",
+        "larger batches spread it over more images",
+        "batch 8 times as large",
+    ),
+    _transposes,
+    _moved(
+        "space_to_batch",
+        traces.SPACE_TO_BATCH,
+        "TensorFlow has no dilated depthwise kernel here: it copies images into smaller ones and back",
+        "use strides, larger kernels or Conv2D instead of a dilated depthwise layer",
+        remedies.DENSE_INSTEAD,
+    ),
+    _elementwise,
+    _xla_loops_over_groups,
+    _xla_masks_dense_gradient,
+    _other_compiler,
+)

@@ -1,0 +1,104 @@
+"""A reason why a layer takes the time it takes, as a value; and what reasons are found in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from analysis import traces
+from analysis.wording import milliseconds, percent
+from bench.cases import ConvCase
+
+#: What each code says, as a noun.
+TITLES = {
+    "generic_kernel": "a generic kernel",
+    "outside_onednn": "kernels outside oneDNN",
+    "more_bytes": "more bytes than Conv2D",
+    "bandwidth_bound": "memory bandwidth",
+    "empty_lanes": "empty vector lanes",
+    "more_kernels": "more kernels than Conv2D",
+    "dispatch_dominates": "time outside operations",
+    "reorders": "reorders of weights",
+    "transposes": "transposes",
+    "space_to_batch": "copies for dilation",
+    "elementwise": "bias and activation",
+    "xla_group_loop": "XLA's loop over groups",
+    "xla_masked_gradient": "XLA's masked dense gradient",
+    "other_compiler": "another compiler",
+    "overlapped": "operations side by side",
+    "unexplained": "unexplained",
+}
+_OF_KERNELS = (
+    *("operation", "role", "implementation", "seconds", "of_limit", "bound_by", "flops_per_second"),
+    "bytes_per_second",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason. ``seconds`` of the step of ``layer`` are concerned, ``share`` of it."""
+
+    code: str
+    layer: str
+    seconds: float
+    share: float
+    says: str
+    advice: str
+    #: Names of remedies (see ``remedies.table``) that apply the advice.
+    remedies: tuple[str, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    #: The kernels that it explains: (operation, role).
+    kernels: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.code]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One traced layer, as the detectors see it.
+
+    ``operations`` and ``counterpart`` are of ``explain.operations``, of this layer and of the other
+    one of the pair.
+    """
+
+    case: ConvCase
+    operations: pd.DataFrame
+    counterpart: pd.DataFrame
+    #: Whether XLA compiled it, and the devices on which the same case was compiled otherwise.
+    compiled: bool
+    otherwise_on: tuple[str, ...]
+    #: Whether oneDNN's log was read, and what the environment says of oneDNN.
+    logged: bool
+    onednn: str
+
+    @property
+    def kernels(self) -> pd.DataFrame:
+        """The convolutions themselves."""
+        return self.operations[self.operations["operation"].isin(traces.KERNELS)]
+
+    def of(self, *names: str) -> pd.DataFrame:
+        """The rows of these operations."""
+        return self.operations[self.operations["operation"].isin(names)]
+
+    def finding(
+        self, code: str, rows: pd.DataFrame, says: str, advice: str, *tried: str, **evidence
+    ) -> Finding:
+        """A finding on ``rows``, whose time ``says`` ends with; their numbers are evidence too."""
+        seconds, share = float(rows["seconds"].sum()), float(rows["share"].sum())
+        kernels = rows[rows["operation"].isin(traces.KERNELS)]
+        return Finding(
+            code,
+            self.case.layer,
+            seconds,
+            share,
+            f"{says}: {milliseconds(seconds)} ms, {percent(share)} of the step",
+            advice,
+            tried,
+            {**evidence, "kernels": kernels[list(_OF_KERNELS)].to_dict("records")},
+            frozenset(zip(kernels["operation"], kernels["role"], strict=True)),
+        )

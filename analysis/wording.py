@@ -1,0 +1,36 @@
+"""Numbers in words, the same way in the report and on the terminal."""
+
+from __future__ import annotations
+
+import math
+
+
+def number(value: float) -> str:
+    """Two or three digits, as many as a ratio measured here deserves."""
+    if value < 0.995:
+        return f"{value:.2g}"
+    if value < 2:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def speed(ratio: float, low: float | None = None, high: float | None = None) -> str:
+    """A time ratio in words: ``2.2 times as fast (2.1 to 2.3)``, ``1.20 times as slow (...)``."""
+    slow = ratio >= 1
+    bounds = (low, high) if slow else (high and 1 / high, low and 1 / low)
+    text = f"{number(ratio if slow else 1 / ratio)} times as {'slow' if slow else 'fast'}"
+    if low is None or high is None:
+        return text
+    return f"{text} ({number(bounds[0])} to {number(bounds[1])})"
+
+
+def milliseconds(seconds: float) -> str:
+    """Three significant digits, and never an exponent."""
+    return f"{seconds * 1e3:.3g}" if seconds < 0.0995 else f"{seconds * 1e3:.0f}"
+
+
+def percent(share: float) -> str:
+    """Whole per cents, but one digit under one per cent; a dash where it is not known."""
+    if math.isnan(share):
+        return "–"
+    return f"{100 * share:.0f} %" if share >= 0.00995 or share == 0 else f"{100 * share:.1g} %"
