@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis import remedies
+from analysis import remedies, traces
 from analysis.explain import Explained, Explanation
 from analysis.wording import milliseconds, number, percent
 
@@ -63,10 +63,11 @@ def _operations(rows: pd.DataFrame) -> Iterator[str]:
     shown, small = rows[rows["share"] >= _SMALL], rows[rows["share"] < _SMALL]
     for row in shown.to_dict("records"):
         what = f"{row['operation']} {row['role'].replace('_', ' ')}".strip()
+        ran = row["name"] if row["implementation"] == traces.XLA else row["implementation"]
         limit = f"{percent(row['of_limit'])} of its {row['bound_by']} limit" if row["bound_by"] else ""
         yield (
             f"    {milliseconds(row['seconds']):>8} ms {percent(row['share']):>5}  {what:<28}"
-            f"{row['implementation']:<52} {limit}".rstrip()
+            f"{ran:<52} {limit}".rstrip()
         )
     if len(small):
         yield (

@@ -22,6 +22,8 @@ from analysis.results import Results
 BUSY = 0.1
 #: Explanations on the page; the tables in data/ hold all.
 _TOLD = 40
+#: Of these, unfolded from the start.
+_OPEN = 4
 _OF_PROMISE = [
     *("pair", "direction", "mode", "dtype", "device", "promised", "ratio", "low", "high", "verdict"),
     *("dense_seconds", "separable_seconds"),
@@ -64,6 +66,8 @@ class Told:
     measured: list[list[str]]
     #: Layer -> its trace's folder, as a link from the page.
     links: Mapping[str, str]
+    #: Whether the page shows it unfolded: the first of those with the same foremost reason.
+    is_open: bool
 
 
 def build(results: Results, folder: Path) -> Report:
@@ -201,17 +205,18 @@ def _pictures(table: pd.DataFrame, ceilings: Mapping[str, roofline.Ceilings]) ->
 def _told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]:
     """The explanations to show: as many as a reader will look at, the slowest first."""
     told = []
+    foremost: set[str] = set()
     with figures.style():
         for place, explanation in enumerate(explained.pairs[:_TOLD]):
             waterfall = _drawn(
                 f"why_{place + 1:02}",
                 explanation.pair,
-                "Each bar is a factor on the way from Conv2D's time to SeparableConv2D's: blue makes it "
-                "faster, orange slower.",
+                "",
                 explanation.sentence,
                 pd.DataFrame([explanation.as_dict()["factors"]]),
                 figures.waterfall(explanation),
             )
+            reason = next((found.code for found in explanation.findings), "")
             told.append(
                 Told(
                     explanation,
@@ -224,8 +229,10 @@ def _told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]
                         layer: Path(os.path.relpath(trace, folder)).as_posix()
                         for layer, trace in explanation.traces.items()
                     },
+                    is_open=reason not in foremost and len(foremost) < _OPEN,
                 )
             )
+            foremost.add(reason)
     return told
 
 
