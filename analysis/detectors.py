@@ -90,7 +90,7 @@ def _generic_kernel(sight: Sight) -> Iterator[Finding]:
             alike,
             f"{_verb(alike, f'A {kind} kernel runs', f'{kind.capitalize()} kernels run')} "
             f"{_listed(alike)}{condition.format(case=sight.case)}",
-            advice.format(other="bfloat16" if sight.case.dtype == "float16" else "float32"),
+            advice,
             *tried,
             cause=cause,
         )
@@ -99,7 +99,7 @@ def _generic_kernel(sight: Sight) -> Iterator[Finding]:
 def _cause(row: pd.Series, case: ConvCase) -> str:
     """Why oneDNN had nothing better, as far as its sources and this case say."""
     if row["kind"] == "reference" and case.dtype in _HALF:
-        return "half_precision"
+        return case.dtype
     if row["operation"] == DEPTHWISE and case.depth_multiplier > 1:
         return "depth_multiplier"
     if row["operation"] == DEPTHWISE and row["role"] == WEIGHT_GRADIENT and case.kernel_size[1] > 3:
@@ -109,7 +109,8 @@ def _cause(row: pd.Series, case: ConvCase) -> str:
 
 #: cause -> (the condition, advice, names of remedies).
 _REMEDIES_OF_GENERIC: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "half_precision": (", since there is no other for {case.dtype}", "use {other}", ("bfloat16",)),
+    "float16": (", since oneDNN has no other for float16 here", "use bfloat16", ("bfloat16",)),
+    "bfloat16": (", since oneDNN has no other for bfloat16 here", "use float32", ()),
     "depth_multiplier": (
         ", since the depth multiplier is {case.depth_multiplier}",
         "write it as several depthwise layers of depth multiplier 1, or use Conv2D",

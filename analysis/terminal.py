@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 
 import pandas as pd
@@ -19,6 +20,14 @@ def explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
     for explanation in found.pairs:
         yield from _explanation(explanation, gains)
         yield ""
+    if found.pairs:
+        least = min(min(one.accounted.values()) for one in found.pairs)
+        untraced = [share for one in found.pairs for share in one.accounted_of_untraced.values()]
+        yield (
+            f"Of every traced step at least {100 * least:.1f} % are accounted for; that time is "
+            f"{percent(statistics.median(untraced))} of the step without the profiler, in the median over "
+            f"{len(untraced)} traces."
+        )
     watches = found.stopwatches
     if watches.kernels:
         yield (

@@ -57,7 +57,7 @@ def changed(**changes):
     [
         (changed(kernel_size=(5, 5)), "weight_gradient", JIT, "kernel_width", "3x3 kernel"),
         (changed(depth_multiplier=4), "forward", JIT, "depth_multiplier", "split depth multiplier"),
-        (changed(dtype="float16"), "weight_gradient", "ref:any", "half_precision", "bfloat16"),
+        (changed(dtype="float16"), "weight_gradient", "ref:any", "float16", "bfloat16"),
         (CASE, "forward", JIT, "unknown", "Conv2D instead"),
     ],
 )
