@@ -34,6 +34,8 @@ class Results:
     ``not_measured``: case id and reason.
     ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
     remedied over time of case, in lock-step) and ratios (of its turns), settled, contaminated.
+    ``trainings``: one row an MNIST model, repeat and run: its fields, history (an entry an epoch for
+    each curve), seconds (of each epoch) and microseconds_a_sample (the first epoch apart).
     """
 
     runs: pd.DataFrame
@@ -41,6 +43,7 @@ class Results:
     ceilings: pd.DataFrame
     not_measured: pd.DataFrame
     remedies: pd.DataFrame
+    trainings: pd.DataFrame
 
     @property
     def environment(self) -> Mapping[str, Any]:
@@ -53,7 +56,7 @@ class Results:
         return Results(*(table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables()))
 
     def _tables(self) -> tuple[pd.DataFrame, ...]:
-        return self.runs, self.layers, self.ceilings, self.not_measured, self.remedies
+        return self.runs, self.layers, self.ceilings, self.not_measured, self.remedies, self.trainings
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -81,7 +84,7 @@ def load(files: Iterable[Path]) -> Results:
     Raises :class:`ResultsError` where a file is cut off, foreign, of a newer schema or without one.
     """
     saved = sorted(((file, _read(file)) for file in files), key=lambda item: item[1]["datetime"])
-    runs, layers, ceilings, refused, remedies = [], [], [], [], []
+    runs, layers, ceilings, refused, remedies, trainings = [], [], [], [], [], []
     for run, (file, content) in enumerate(saved):
         environment = content["machine_info"]["environment"]
         runs.append(
@@ -99,6 +102,8 @@ def load(files: Iterable[Path]) -> Results:
                 ceilings.append({"run": run, **row["extra_info"]["ceiling"], "seconds": row["stats"]["min"]})
             elif "remedy" in row["extra_info"]:
                 remedies.append({"run": run, **_remedy(file, row)})
+            elif "training" in row["extra_info"]:
+                trainings.append({"run": run, **_training(row)})
             else:
                 layers.append({"run": run, **_layer(file, row)})
         for entry in content.get("not_measured", ()):
@@ -110,6 +115,7 @@ def load(files: Iterable[Path]) -> Results:
         pd.DataFrame(ceilings, columns=["run", *_CEILING_COLUMNS]),
         pd.DataFrame(refused, columns=["run", "case", "id", "reason"]),
         pd.DataFrame(remedies, columns=["run", *_REMEDY_COLUMNS]),
+        pd.DataFrame(trainings, columns=["run", *_TRAINING_COLUMNS]),
     )
 
 
@@ -119,6 +125,10 @@ _LAYER_COLUMNS = (
     *("contaminated", "trace"),
 )
 _REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
+_TRAINING_COLUMNS = (
+    *("model", "question", "repeat", "seed", "epochs", "parameters", "samples", "history", "seconds"),
+    *("microseconds_a_sample", "test_loss", "test_accuracy"),
+)
 _CEILING_COLUMNS = (
     *("kind", "device", "dtype", "mode", "size", "repeats", "flops", "bytes", "working_set_bytes", "seconds"),
 )
@@ -162,6 +172,19 @@ def _remedy(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "ratios": paired["ratios"],
         "settled": bool(info.get("settled", True)),
         "contaminated": bool((info.get("noise") or {}).get("contaminated")),
+    }
+
+
+def _training(row: Mapping[str, Any]) -> dict[str, Any]:
+    training = row["extra_info"]["training"]
+    seconds = training["history"]["seconds"]
+    later = sorted(seconds[1:] or seconds)
+    middle = (later[(len(later) - 1) // 2] + later[len(later) // 2]) / 2
+    return {
+        **{name: training.get(name) for name in _TRAINING_COLUMNS},
+        "question": training.get("question", ""),
+        "seconds": seconds,
+        "microseconds_a_sample": middle / training["samples"]["train"] * 1e6,
     }
 
 

@@ -38,14 +38,22 @@ def median(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     return Estimate(float(np.median(ordered)), ordered[r - 1], ordered[n - r], max(0.0, float(achieved)))
 
 
+def mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of independent values, with Student's interval. ``ValueError`` for fewer than two."""
+    numbers = np.asarray(values, dtype=float)
+    if len(numbers) < 2:
+        raise ValueError("one value has no interval")
+    centre, error = float(np.mean(numbers)), float(np.std(numbers, ddof=1)) / math.sqrt(len(numbers))
+    reach = float(stats.t.ppf(0.5 + confidence / 2, len(numbers) - 1)) * error
+    return Estimate(centre, centre - reach, centre + reach, confidence)
+
+
 def geometric_mean(ratios: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     """The geometric mean of independent ratios, with Student's interval on their logarithms.
 
     Needs two ratios; ``ValueError`` otherwise.
     """
-    logs = np.log(np.asarray(ratios, dtype=float))
-    if len(logs) < 2:
+    if len(ratios) < 2:
         raise ValueError("one ratio has no interval")
-    centre, error = float(np.mean(logs)), float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
-    reach = float(stats.t.ppf(0.5 + confidence / 2, len(logs) - 1)) * error
-    return Estimate(math.exp(centre), math.exp(centre - reach), math.exp(centre + reach), confidence)
+    logs = mean(np.log(np.asarray(ratios, dtype=float)), confidence)
+    return Estimate(*map(math.exp, (logs.value, logs.low, logs.high)), confidence)

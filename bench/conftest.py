@@ -8,6 +8,7 @@ import pytest
 
 from bench import advice, environment, grids
 from bench.cases import DIRECTIONS, DTYPES, MODES
+from bench.mnist.models import MODELS
 from bench.profiling import ProfilingError
 from bench.progress import Progress
 from bench.replay import Replay
@@ -40,6 +41,12 @@ def pytest_addoption(parser):
         help="after timing, trace into traces/: 'all' cases, the layers of the 'slow' comparisons, of the N "
         "slowest, or of the 'telling' ones (those that the grid marks, and the slowest)",
     )
+    group.addoption("--epochs", metavar="N", help="epochs of each MNIST training (25, like the article's)")
+    group.addoption(
+        "--repeats", metavar="N", help="how often each MNIST model is trained (5), or which repeats (4-5)"
+    )
+    group.addoption("--models", metavar="A,B", help=f"only these MNIST models: {', '.join(MODELS)}")
+    group.addoption("--mnist", metavar="PATH", help="where MNIST is (default: Keras's cache, or a download)")
     group.addoption(
         "--remedies",
         action="store_true",
@@ -70,10 +77,10 @@ def pytest_report_header(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Without remedies to measure there is no test of them, not even a skipped one."""
-    if collection_path.name == "bench_remedies.py" and not config.stash[RUN].remedies:
-        return True
-    return None
+    """Without remedies or trainings to measure there is no test of them, not even a skipped one."""
+    run = config.stash[RUN]
+    wanted = {"bench_remedies.py": run.remedies, "bench_mnist.py": run.trainings}
+    return True if not wanted.get(collection_path.name, True) else None
 
 
 def pytest_generate_tests(metafunc):
@@ -81,7 +88,8 @@ def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         values = [[getattr(case, name) for name in LAYER_PARAMETERS] for case, _ in run.cases.values()]
         metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(run.cases))
-    for name, chosen in (("limit", run.ceilings), ("remedy_id", run.remedies)):
+    ids = (("limit", run.ceilings), ("remedy_id", run.remedies), ("training_id", run.trainings))
+    for name, chosen in ids:
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, list(chosen), ids=list(chosen))
 
@@ -91,7 +99,8 @@ def pytest_collection_modifyitems(config, items):
     """Give each layer's test the timer that its samples will be replayed by."""
     run = config.stash[RUN]
     for item in items:
-        if {"case", "remedy"}.intersection(item.fixturenames) and not run.in_turn:
+        in_lock_step = {"case", "remedy"}.intersection(item.fixturenames) and not run.in_turn
+        if in_lock_step or "training_id" in item.fixturenames:
             item.stash[REPLAY] = Replay(run.timer_name)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
@@ -102,6 +111,9 @@ def pytest_collection_finish(session):
     run.measurements.selected = {
         run.cases[item.callspec.id][0] for item in session.items if "case" in item.fixturenames
     }
+    run.mnist.wanted = [
+        run.trainings[item.callspec.id] for item in session.items if "training_id" in item.fixturenames
+    ]
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter:
 
@@ -109,6 +121,7 @@ def pytest_collection_finish(session):
             reporter.ensure_newline()
             reporter.write_line(line)
 
+        run.mnist.write = write
         config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))
 
 
@@ -130,6 +143,8 @@ def pytest_sessionfinish(session, exitstatus):
             run.trace(reporter.write_line if reporter else lambda text: None)
     finally:
         result = yield
+    if run and exitstatus == pytest.ExitCode.OK:
+        run.mnist.forget()
     return result
 
 

@@ -24,8 +24,13 @@ from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
 from bench.grids import Axes, Comparison, Shape
 from bench.lockstep import Budget
 from bench.measurement import Measurements, Outcome
+from bench.mnist import data
+from bench.mnist.models import MODELS
+from bench.mnist.training import Experiment
 
 _DEFAULT_GRID = "default"
+#: Where pytest-benchmark saves, and where unfinished trainings are kept.
+_STORAGE = Path(".benchmarks")
 _NARROWED = {"directions": DIRECTIONS, "modes": MODES, "dtypes": DTYPES}
 
 
@@ -77,6 +82,8 @@ class Run:
             for remedy in remedies.wanted(comparisons, every=options["remedies"])
             if not self.in_turn
         }
+        #: MNIST trainings by id: the model's name and the number of the repeat.
+        self.trainings, self.mnist = _mnist(options, self.environment)
         self.timer_name = str(options["benchmark_timer"])
         self.measurements = Measurements(
             prepare=lambda case: workloads.prepare(self.framework, case),
@@ -146,6 +153,52 @@ def _budget(options: Mapping[str, Any]) -> Budget:
         confidence=float(options.get("benchmark_confidence") or Budget.confidence),
         disable_gc=options["benchmark_disable_gc"],
     )
+
+
+def _mnist(
+    options: Mapping[str, Any], environment: Mapping[str, Any]
+) -> tuple[dict[str, tuple[str, int]], Experiment]:
+    """The full experiment where bench_mnist.py is asked for by name, else a short one in its place."""
+    in_full = any("bench_mnist" in argument for argument in options["file_or_dir"])
+    epochs = _count("--epochs", options["epochs"], 25 if in_full else 1)
+    first, last = _repeats(options["repeats"], 5 if in_full else 1)
+    models = _words(options["models"]) or list(MODELS)
+    for model in models:
+        if model not in MODELS:
+            raise ValueError(f"--models has no {model!r}; there are: {', '.join(MODELS)}")
+    path = Path(options["mnist"]) if options["mnist"] else None
+    if path and not path.exists():
+        raise ValueError(f"--mnist: there is no {path}")
+    # Whoever asks for certain shapes does not ask for trainings.
+    asked = in_full or not (options["grid"] or options["shapes"])
+    trainings = {
+        f"{model}-{repeat + 1}": (model, repeat)
+        for repeat in range(first - 1, last if asked else 0)
+        for model in dict.fromkeys(models)
+    }
+    experiment = Experiment(epochs, lambda: data.load(path), environment, _STORAGE / "mnist", in_full=in_full)
+    return trainings, experiment
+
+
+def _repeats(text: str | None, default: int) -> tuple[int, int]:
+    """``5`` is the repeats 1 to 5, ``4-5`` these two: a repeat is known by its number, which seeds it."""
+    if text is None:
+        return 1, default
+    first, dash, last = text.partition("-")
+    found = (int(first), int(last)) if dash and first.isdecimal() and last.isdecimal() else None
+    if not dash:
+        found = (1, _count("--repeats", text, default))
+    if not found or not 1 <= found[0] <= found[1]:
+        raise ValueError(f"--repeats must be a number such as 5 or a range such as 4-5, not {text!r}")
+    return found
+
+
+def _count(name: str, text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, not {text!r}")
+    return int(text)
 
 
 def _words(text: str | None) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, figures, pairs, parts, remedies, roofline, sweeps, wording
+from analysis import answer, figures, pairs, parts, remedies, roofline, sweeps, trainings, wording
 from analysis.explain import Explained, Explanation, explain
 from analysis.results import Results
 
@@ -76,7 +76,10 @@ def build(results: Results, folder: Path) -> Report:
     ceilings = roofline.ceilings(results.ceilings)
     explained = explain(results, table)
     gains = remedies.table(results, table)
-    sentences = [*answer.sentences(table), *answer.why(explained), *answer.what_to_do(gains)]
+    trained = trainings.chosen(results)
+    mnist = trainings.sentences(results, trained)
+    sentences = [*answer.sentences(table), *answer.why(explained), *answer.what_to_do(gains), *mnist[:2]]
+    curves = _mnist_pictures(trained)
     pictures = _pictures(table, ceilings)
     told = _told(explained, gains, folder)
     why = _why_pictures(explained, ceilings)
@@ -89,7 +92,8 @@ def build(results: Results, folder: Path) -> Report:
         "ceilings": results.ceilings,
         "parts": part_sums,
         **_why_tables(explained, gains),
-        **{picture.key: picture.data for picture in pictures + why},
+        **_mnist_tables(results, trained),
+        **{picture.key: picture.data for picture in pictures + why + curves},
     }
     html = _template().render(
         sentences=sentences,
@@ -102,6 +106,11 @@ def build(results: Results, folder: Path) -> Report:
         not_told=len(explained.pairs) - len(told),
         gains=gains.to_dict("records"),
         untraced=_untraced(explained),
+        mnist=mnist,
+        curves=curves,
+        models=trainings.table(trained).to_dict("records"),
+        published=trainings.published(),
+        recomputed=trainings.recomputed(),
         noise=_noise(table),
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=len(results.runs),
@@ -112,7 +121,7 @@ def build(results: Results, folder: Path) -> Report:
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
     )
-    return Report(sentences, html, [*pictures, *why, *(one.waterfall for one in told)], tables)
+    return Report(sentences, html, [*pictures, *why, *curves, *(one.waterfall for one in told)], tables)
 
 
 def write(report: Report, folder: Path) -> None:
@@ -280,6 +289,48 @@ def _why_tables(explained: Explained, gains: pd.DataFrame) -> dict[str, pd.DataF
         ),
     }
     return {name: table for name, table in tables.items() if len(table)}
+
+
+def _mnist_pictures(trained: pd.DataFrame) -> list[Picture]:
+    with figures.style():
+        drawn = (
+            (
+                "learning_curves",
+                "Learning curves",
+                "Thin: each repeat. Thick: the mean of a model.",
+                figures.learning_curves,
+            ),
+            (
+                "model_strips",
+                "What each model reached",
+                "A point is a repeat, the line their mean.",
+                figures.model_strips,
+            ),
+        )
+        made = [(key, title, how, draw(trained)) for key, title, how, draw in drawn]
+        return [
+            _drawn(key, title, how, f"{len(trained)} trainings.", _flat_trainings(trained), figure)
+            for key, title, how, figure in made
+            if figure is not None
+        ]
+
+
+def _flat_trainings(trained: pd.DataFrame) -> pd.DataFrame:
+    """One row an epoch of every training."""
+    tables = [
+        pd.DataFrame(row["history"]).assign(
+            **{name: row[name] for name in ("model", "repeat", "parameters", "test_loss", "test_accuracy")}
+        )
+        for row in trained.to_dict("records")
+    ]
+    return pd.concat([table.rename_axis("epoch").reset_index() for table in tables], ignore_index=True)
+
+
+def _mnist_tables(results: Results, trained: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    if trained.empty:
+        return {}
+    steps = trainings.layers_of_a_step(results, trained)
+    return {"mnist_models": trainings.table(trained), **({"mnist_steps": steps} if len(steps) else {})}
 
 
 def _untraced(explained: Explained) -> dict[str, int]:

@@ -1,0 +1,257 @@
+"""Full MNIST trainings: what each model reached, how models differ, and what became of the article's claims."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import stats
+from analysis.results import Results
+from analysis.stats import Estimate
+from analysis.wording import speed
+from bench.cases import ConvCase
+
+CONV, SEPARABLE, HYBRID, MATCHED = "conv", "separable", "hybrid", "matched"
+#: The article's network takes this many images a step.
+_BATCH = 250
+#: The isolated convolutions of the article's network, in training (the grid mnist-layers).
+_LAYERS = (
+    {"height": 28, "width": 28, "in_channels": 1, "filters": 32, "input_gradient": False},
+    {"height": 13, "width": 13, "in_channels": 32, "filters": 64},
+)
+
+
+def chosen(results: Results) -> pd.DataFrame:
+    """The rows of ``results.trainings`` to judge by: those with the most epochs, the newest of each repeat."""
+    rows = results.trainings
+    if rows.empty:
+        return rows
+    rows = rows[rows["epochs"] == rows["epochs"].max()]
+    return rows.drop_duplicates(["model", "repeat"], keep="last").reset_index(drop=True)
+
+
+def table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a model.
+
+    ``model``, ``question``, ``parameters``, ``repeats``, ``epochs``; for each of ``test_accuracy``,
+    ``test_loss`` and ``microseconds_a_sample`` (of training, the first epoch apart) the mean over the
+    repeats with ``_low`` and ``_high`` of its 95 % interval (missing for one repeat);
+    ``first_epoch_seconds``, in which TensorFlow also compiles.
+    """
+    found = []
+    for model, repeats in rows.groupby("model", sort=False):
+        first = repeats.iloc[0]
+        row: dict[str, Any] = {
+            **{name: first[name] for name in ("question", "parameters", "epochs")},
+            "model": model,
+            "repeats": len(repeats),
+            "first_epoch_seconds": float(np.median([seconds[0] for seconds in repeats["seconds"]])),
+        }
+        for name in ("test_accuracy", "test_loss", "microseconds_a_sample"):
+            estimate = _mean(repeats[name])
+            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        found.append(row)
+    return pd.DataFrame(found)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One model against another, by the repeats that share a seed.
+
+    ``time`` is the ratio of training times, of epochs that took turns; ``accuracy`` and ``loss`` are
+    differences of test results.
+    """
+
+    model: str
+    base: str
+    repeats: int
+    time: Estimate
+    accuracy: Estimate
+    loss: Estimate
+
+
+def difference(rows: pd.DataFrame, model: str, base: str) -> Difference | None:
+    """``model`` against ``base``; ``None`` where fewer than two repeats have both."""
+    pairs = rows[rows["model"] == model].merge(
+        rows[rows["model"] == base], on="repeat", suffixes=("", "_base")
+    )
+    if len(pairs) < 2:
+        return None
+    ratios = [
+        float(np.median(np.divide(own[1:] or own, other[1:] or other)))
+        for own, other in zip(pairs["seconds"], pairs["seconds_base"], strict=True)
+    ]
+    return Difference(
+        model,
+        base,
+        len(pairs),
+        stats.geometric_mean(ratios),
+        _mean(pairs["test_accuracy"] - pairs["test_accuracy_base"]),
+        _mean(pairs["test_loss"] - pairs["test_loss_base"]),
+    )
+
+
+def _mean(values: pd.Series) -> Estimate:
+    """Without an interval for a single value."""
+    if len(values) < 2:
+        return Estimate(float(values.iloc[0]), math.nan, math.nan, 0.0)
+    return stats.mean(list(values))
+
+
+@cache
+def published() -> dict[str, Any]:
+    """What the article printed."""
+    return json.loads(resources.files("analysis").joinpath("published.json").read_text("utf-8"))
+
+
+def layers_of_a_step(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    """How much of a training step the isolated convolutions account for.
+
+    One row for each of conv, separable and hybrid: ``model``, ``step_seconds``, ``layer_1_seconds``,
+    ``layer_2_seconds`` and their ``share`` of the step. Empty where ``mnist-layers`` was not measured.
+    """
+    seconds = results.layers.groupby("id")["seconds"].median()
+    common = {"direction": "train", "batch": _BATCH, "padding": "valid", "activation": "relu"}
+    found = []
+    for model, kinds in ((CONV, "cc"), (SEPARABLE, "ss"), (HYBRID, "cs")):
+        repeats = rows[rows["model"] == model]
+        names = {"c": "conv2d", "s": "separable_conv2d"}
+        ids = [
+            ConvCase(layer=names[kind], **common, **layer).id
+            for kind, layer in zip(kinds, _LAYERS, strict=True)
+        ]
+        if repeats.empty or not set(ids) <= set(seconds.index):
+            continue
+        step = float(repeats["microseconds_a_sample"].median()) * 1e-6 * _BATCH
+        first, second = (float(seconds[each]) for each in ids)
+        found.append(
+            {
+                "model": model,
+                "step_seconds": step,
+                "layer_1_seconds": first,
+                "layer_2_seconds": second,
+                "share": (first + second) / step,
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
+    """The answer to each of the article's claims, in its order."""
+    if rows.empty:
+        return []
+    epochs = int(rows["epochs"].iloc[0])
+    if epochs < 2:
+        return [
+            "MNIST: only one epoch a model was trained, in the place of the full experiment: "
+            "pytest bench/bench_mnist.py --benchmark-autosave runs it."
+        ]
+    found = [
+        *_slower(rows, epochs),
+        *_less_accurate(rows),
+        *_hybrid(rows),
+        *_parameters(rows),
+        *_depth(rows),
+    ]
+    for row in layers_of_a_step(results, rows).to_dict("records"):
+        if row["model"] in (CONV, SEPARABLE):
+            found.append(
+                f"Where a step of {row['model']} goes: its two convolutions alone take "
+                f"{row['layer_1_seconds'] * 1e3:.1f} and {row['layer_2_seconds'] * 1e3:.1f} ms of "
+                f"{row['step_seconds'] * 1e3:.1f} ms, {100 * row['share']:.0f} %."
+            )
+    return found
+
+
+def _slower(rows: pd.DataFrame, epochs: int) -> list[str]:
+    found = difference(rows, SEPARABLE, CONV)
+    if found is None:
+        return []
+    return [
+        f'"SeparableConv2D trains slower": {_holds(found.time.low > 1, found.time.high < 1)}. Over '
+        f"{found.repeats} repeats of {epochs} epochs, the separable network trains "
+        f"{speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one."
+    ]
+
+
+def _less_accurate(rows: pd.DataFrame) -> list[str]:
+    found = difference(rows, SEPARABLE, CONV)
+    if found is None:
+        return []
+    return [
+        f'"It is less accurate": {_holds(found.accuracy.high < 0, found.accuracy.low > 0)}. Test accuracy differs by '
+        f"{_points(found.accuracy)}, test loss by {_signed(found.loss)}."
+    ]
+
+
+def _hybrid(rows: pd.DataFrame) -> list[str]:
+    parts = []
+    for base in (CONV, SEPARABLE):
+        found = difference(rows, HYBRID, base)
+        if found is None:
+            return []
+        parts.append(
+            f"against {base} it trains {speed(found.time.value, found.time.low, found.time.high)}, its accuracy "
+            f"differs by {_points(found.accuracy)}"
+        )
+    return [f"A dense first layer and a separable second: {'; '.join(parts)}."]
+
+
+def _parameters(rows: pd.DataFrame) -> list[str]:
+    matched, plain = difference(rows, MATCHED, CONV), difference(rows, MATCHED, SEPARABLE)
+    if matched is None or plain is None:
+        return []
+    return [
+        '"Fewer parameters may cost the accuracy": with as many parameters as conv, the separable network\'s accuracy '
+        f"differs from conv's by {_points(matched.accuracy)}, from the plain separable one's by "
+        f"{_points(plain.accuracy)}; so this is "
+        f"{_holds(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)}."
+    ]
+
+
+def _depth(rows: pd.DataFrame) -> list[str]:
+    parts = []
+    for kind in (SEPARABLE, CONV):
+        for change in ("deeper", "shallower"):
+            found = difference(rows, f"{kind}-{change}", kind)
+            if found:
+                parts.append(f"{kind} {change} {_points(found.accuracy)}")
+    if not parts:
+        return []
+    return [f'"Neither adding nor removing a layer helps": accuracy changes, {"; ".join(parts)}.']
+
+
+def _holds(yes: bool, no: bool) -> str:
+    return "holds here" if yes else "refuted here" if no else "undecided here"
+
+
+def _points(estimate: Estimate) -> str:
+    """A difference of accuracies in percentage points."""
+    return _signed(
+        Estimate(*(100 * value for value in (estimate.value, estimate.low, estimate.high))), " points"
+    )
+
+
+def _signed(estimate: Estimate, unit: str = "") -> str:
+    return f"{estimate.value:+.3g}{unit} ({estimate.low:+.3g} to {estimate.high:+.3g})"
+
+
+def recomputed() -> dict[str, tuple[float, float]]:
+    """What the article printed against what its own numbers give."""
+    losses = published()["models"][SEPARABLE]["test_loss"][1:]
+    outputs, kernel, channels, filters = 13 * 13, 3 * 3, 3, 10
+    dense = outputs * kernel * channels * filters
+    separable = outputs * kernel * channels + outputs * channels * filters
+    stated = published()["multiplications"]
+    return {
+        "mean of its five losses": (published()["mean_of_five_losses"], float(np.mean(losses))),
+        "multiplications of Conv2D, 15x15x3 to 10 filters": (stated[CONV], dense),
+        "multiplications of SeparableConv2D, the same": (stated[SEPARABLE], separable),
+    }

@@ -1,0 +1,25 @@
+"""Full trainings of the article's MNIST classifiers: one test a model and repeat, its rounds are epochs.
+
+Named on the command line they take the article's 25 epochs, five times; among all other benchmarks
+one epoch each stands in for that.
+"""
+
+import pytest
+
+from bench.cases import SCHEMA
+from bench.mnist.data import DataError
+from bench.mnist.training import as_dict
+
+
+def test_training(benchmark, run, training_id, replay):
+    benchmark.group = "MNIST"
+    benchmark.extra_info["schema"] = SCHEMA
+    if benchmark.disabled:
+        benchmark(lambda: None)
+        return
+    try:
+        training = run.mnist.training(*run.trainings[training_id])
+    except DataError as error:
+        (pytest.fail if run.mnist.in_full else pytest.skip)(str(error))
+    replay.record(benchmark, lambda: None, training.history["seconds"], 1)
+    benchmark.extra_info["training"] = as_dict(training, run.mnist.data)

