@@ -77,10 +77,15 @@ def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None
     """
     from analysis import pairs, remedies, terminal
     from analysis.explain import explain as explained
+    from analysis.results import ResultsError
 
     with _one_sentence():
         chosen = _newest(files)
         comparisons = pairs.table(chosen)
+        if comparisons.empty:
+            raise ResultsError("nothing here compares SeparableConv2D with Conv2D in lock-step")
+        if json_file == Path():
+            raise ResultsError("--json needs the name of a file")
         if case_id is not None:
             comparisons = _only(comparisons, case_id)
         found = explained(chosen, comparisons)
@@ -127,7 +132,12 @@ def _only(comparisons: pd.DataFrame, wanted: str) -> pd.DataFrame:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """All of ``text``, or what was there before."""
+    """All of ``text``, or what was there before; a device or a pipe is written to, never replaced."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
     made = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         made.write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from analysis import remedies, traces
+from analysis import traces
 from analysis.cost import DENSE, DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from analysis.findings import Finding, Sight
 from analysis.roofline import BANDWIDTH
@@ -41,7 +41,9 @@ _VECTOR_BYTES = {
     "asimd": 16,
 }
 #: From this part of its time on, a kernel that ran beside others has no time of its own.
-_TOGETHER = 0.5
+TOGETHER = 0.5
+#: Ceilings are no truer than this.
+_CEILING_NOISE = 0.1
 _HALF = ("float16", "bfloat16")
 
 
@@ -62,11 +64,18 @@ def _each(rows: pd.DataFrame) -> Iterator[pd.Series]:
 
 
 def _listed(rows: pd.DataFrame, *, implementations: bool = True) -> str:
-    """Kernels with what ran them and how far they are from their limits."""
+    """Kernels with what ran them and how far they are from their limits.
+
+    Of one that ran beside others only the time is told in which it ran, as none is its own.
+    """
     return ", ".join(
         f"{_in_words(row)} ("
         + (f"{row['implementation']}, " if implementations and row["implementation"] else "")
-        + f"{percent(row['of_limit'])} of its limit)"
+        + (
+            f"running for {milliseconds(row['running_seconds'])} ms beside others)"
+            if row["overlapped"] > TOGETHER
+            else f"{percent(row['of_limit'])} of its limit)"
+        )
         for row in _each(rows)
     )
 
@@ -92,6 +101,7 @@ def _generic_kernel(sight: Sight) -> Iterator[Finding]:
             f"{_listed(alike)}{condition.format(case=sight.case)}",
             advice,
             *tried,
+            conv2d_may_help=True,
             cause=cause,
         )
 
@@ -113,36 +123,37 @@ _REMEDIES_OF_GENERIC: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "bfloat16": (", since oneDNN has no other for bfloat16 here", "use float32", ()),
     "depth_multiplier": (
         ", since the depth multiplier is {case.depth_multiplier}",
-        "write it as several depthwise layers of depth multiplier 1, or use Conv2D",
-        ("split depth multiplier", remedies.DENSE_INSTEAD),
+        "write it as several depthwise layers of depth multiplier 1",
+        ("split depth multiplier",),
     ),
     "kernel_width": (
         ", since the kernel is {case.kernel_size[1]} wide, more than 3",
         "use 3x3 kernels, two of them for the same reach",
-        ("3x3 kernel", remedies.DENSE_INSTEAD),
+        ("3x3 kernel",),
     ),
-    "unknown": ("", "measure Conv2D in its place", (remedies.DENSE_INSTEAD,)),
+    "unknown": ("", "", ()),
 }
 
 
 def _more_bytes(sight: Sight) -> Iterator[Finding]:
-    """Even with perfect kernels it would be the slower one."""
+    """As two separate kernels, even perfect ones, it would be the slower one."""
     own, dense = sight.kernels, sight.counterpart
     dense = dense[dense["operation"].isin(traces.KERNELS)]
     least, least_dense = own["limit_seconds"].sum(), dense["limit_seconds"].sum()
     waiting = own.loc[own["bound_by"] == BANDWIDTH, "limit_seconds"].sum()
-    if not sight.case.is_separable or not least > least_dense > 0 or waiting < least / 2:
+    lost = sight.case.is_separable and least > (1 + _CEILING_NOISE) * least_dense > 0
+    if not lost or waiting < least / 2:
         return
     moved, moved_dense = own["bytes"].sum(), dense["bytes"].sum()
     finding = sight.finding(
         "more_bytes",
         own,
-        f"Perfect kernels would still take {number(least / least_dense)} times as long as Conv2D's "
-        f"({milliseconds(least)} against {milliseconds(least_dense)} ms at least), since they move "
+        f"Perfect kernels, each by itself, would still take {number(least / least_dense)} times as long as "
+        f"Conv2D's ({milliseconds(least)} against {milliseconds(least_dense)} ms at least), since they move "
         f"{number(moved / moved_dense)} times the bytes ({moved / 1e6:.3g} against "
         f"{moved_dense / 1e6:.3g} MB); its kernels take",
-        "use Conv2D here: no kernel can win this",
-        remedies.DENSE_INSTEAD,
+        "",
+        conv2d_may_help=True,
         bytes=float(moved),
         dense_bytes=float(moved_dense),
         limit_seconds=float(least),
@@ -158,11 +169,13 @@ def _outside_onednn(sight: Sight) -> Iterator[Finding]:
     rows = rows[rows["implementation"] == ""]
     if not sight.logged or rows.empty:
         return
+    advice, cause = "", "unknown"
     if sight.onednn == "off":
         says, advice, cause = "oneDNN is off", "unset TF_ENABLE_ONEDNN_OPTS", "onednn_off"
+    elif sight.case.dtype in ("float64", "float16"):
+        says, advice, cause = f"oneDNN did not run this in {sight.case.dtype}", "use float32", "dtype"
     else:
-        says = f"oneDNN has no kernel for {sight.case.dtype} here"
-        advice, cause = "use float32 or bfloat16", "not_in_onednn"
+        says = "oneDNN's log shows none of it"
     yield sight.finding(
         "outside_onednn",
         rows,
@@ -191,23 +204,29 @@ def _bound_by_bandwidth(sight: Sight) -> Iterator[Finding]:
 
 
 def _empty_lanes(sight: Sight) -> Iterator[Finding]:
-    """Kernels work on channels in vectors; few channels leave most of a vector empty."""
+    """Kernels work on channels in vectors, and oneDNN's log shows tensors padded to whole ones."""
     rows = sight.kernels
     rows = rows.assign(
         channels=[_channels(row, sight.case) for row in _each(rows)],
         lanes=[_lanes(row["implementation"], sight.case) for row in _each(rows)],
     )
-    rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"])]
+    rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"]) & rows["padded"].astype(bool)]
     for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
-        yield sight.finding(
+        most = lanes / channels
+        finding = sight.finding(
             "empty_lanes",
             alike,
-            f"{channels} channel{'s' * (channels > 1)} for {lanes} vector lanes: {_listed(alike)}",
-            "use Conv2D for layers of few channels, such as the first" if sight.case.is_separable else "",
-            *((remedies.DENSE_INSTEAD,) if sight.case.is_separable else ()),
+            f"{channels} channel{'s' * (channels > 1)} padded to {lanes} vector lanes, which costs up to a "
+            f"factor of {number(most)}: {_listed(alike)}",
+            "",
+            conv2d_may_help=True,
             channels=int(channels),
             lanes=int(lanes),
         )
+        # A kernel further from its limit than that is slow for another reason too.
+        enough = alike[alike["of_limit"] * most >= SLOW]
+        explained = frozenset(zip(enough["operation"], enough["role"], strict=True))
+        yield dataclasses.replace(finding, kernels=explained)
 
 
 def _channels(row: pd.Series, case: ConvCase) -> int:
@@ -242,8 +261,8 @@ def _more_kernels(sight: Sight) -> Iterator[Finding]:
             f"A first layer needs no input gradient, so Conv2D runs {len(dense)} "
             f"kernel{'s' * (len(dense) > 1)} and SeparableConv2D {len(own)}: the depthwise weights lie "
             "behind the pointwise input gradient",
-            "use Conv2D for the first layer",
-            remedies.DENSE_INSTEAD,
+            "",
+            conv2d_may_help=True,
             kernels_run=len(own),
             dense_kernels_run=len(dense),
         )
@@ -257,7 +276,7 @@ def _dispatch_dominates(sight: Sight) -> Iterator[Finding]:
         yield sight.finding(
             "dispatch_dominates",
             rows,
-            f"Most of the step is not computing ({parts})",
+            f"{'Most' if rows['share'].sum() > 0.5 else 'Much'} of the step is not computing ({parts})",
             "put it into a tf.function and use larger batches" if eager else "use larger batches",
             *(("tf.function",) if eager else ()),
             "batch 8 times as large",
@@ -314,6 +333,7 @@ def _xla_loops_over_groups(sight: Sight) -> Iterator[Finding]:
             "one after the other",
             "leave XLA off on CPU",
             "XLA off",
+            conv2d_may_help=True,
             groups=groups,
             instructions=", ".join(rows["name"]),
         )
@@ -358,10 +378,10 @@ def _unexplained(sight: Sight, explained: frozenset[tuple[str, str]]) -> Iterato
     rows = sight.kernels
     known = [pair in explained for pair in zip(rows["operation"], rows["role"], strict=True)]
     rows = rows[(rows["of_limit"] < SLOW) & (rows["share"] >= WORTH) & ~np.array(known, dtype=bool)]
-    together = rows["overlapped"] > _TOGETHER
+    together = rows["overlapped"] > TOGETHER
     for code, some, says in (
-        ("overlapped", rows[together], "Beside other operations, so that their own time cannot be told, run"),
-        ("unexplained", rows[~together], "Nothing captured explains"),
+        ("overlapped", rows[together], "Beside other operations, so that no time is their own:"),
+        ("unexplained", rows[~together], "Nothing captured explains why so slow:"),
     ):
         if len(some):
             yield sight.finding(code, some, f"{says} {_listed(some)}", "")
@@ -386,9 +406,8 @@ _DETECTORS: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _moved(
         "space_to_batch",
         traces.SPACE_TO_BATCH,
-        "TensorFlow has no dilated depthwise kernel here: it copies images into smaller ones and back",
-        "use strides, larger kernels or Conv2D instead of a dilated depthwise layer",
-        remedies.DENSE_INSTEAD,
+        "For the dilation, TensorFlow copies images into batches of smaller ones and back",
+        "use strides or larger kernels instead of dilation",
     ),
     _elementwise,
     _xla_loops_over_groups,

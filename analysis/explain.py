@@ -27,16 +27,18 @@ from analysis.findings import Finding, Sight
 from analysis.results import Results
 from analysis.roofline import Ceilings
 from analysis.traces import Trace
-from analysis.wording import number, speed
+from analysis.wording import milliseconds, number, speed
 from analysis.xplane import TraceError
 from bench.cases import ConvCase
 
+#: What the process that traced may differ from the timing without a word.
+_DRIFT = 0.15
 #: A kernel must be this long for two stopwatches to be compared.
 _LONG = 1e-3
 OPERATION_COLUMNS = (
     *("layer", "operation", "role", "name", "implementation", "calls", "seconds", "share", "flops", "bytes"),
     *("flops_per_byte", "flops_per_second", "bytes_per_second", "limit_seconds", "bound_by", "of_limit"),
-    *("traced_seconds", "logged_seconds", "overlapped", "groups"),
+    *("traced_seconds", "logged_seconds", "running_seconds", "overlapped", "padded", "groups"),
 )
 
 
@@ -76,6 +78,8 @@ class Explanation:
     #: The share of the traced step that has a name, and that time over the untraced step.
     accounted: Mapping[str, float]
     accounted_of_untraced: Mapping[str, float]
+    #: The untraced step in the process that traced, over the measured time.
+    drift: Mapping[str, float]
     findings: tuple[Finding, ...]
     traces: Mapping[str, Path]
 
@@ -91,16 +95,39 @@ class Explanation:
             kernels = f"stay {number(factors.kernels)} times further from their limits than"
         else:
             kernels = f"come {number(1 / factors.kernels)} times closer to their limits than"
-        if factors.outside >= 1:
-            outside = f"costs it a factor of {number(factors.outside)}"
-        else:
-            outside = f"gains it a factor of {number(1 / factors.outside)}"
+        outside, dense_outside = (
+            milliseconds(self.outside_seconds[case.layer]) for case in (self.separable, self.dense)
+        )
         return (
             f"SeparableConv2D is {speed(self.ratio, self.low, self.high)}. FLOPs promise that it is "
             f"{speed(factors.flops)}; by this machine's limits it would be "
             f"{speed(factors.flops * factors.limit)}. "
-            f"Its kernels {kernels} Conv2D's, and what is outside kernels {outside}."
+            f"Its kernels {kernels} Conv2D's; outside kernels it spends {outside} ms, Conv2D "
+            f"{dense_outside} ms. Verdict: {self.verdict}."
         )
+
+    @property
+    def remedies(self) -> list[str]:
+        """Names of what the findings on the separable layer advise to try, each once."""
+        own = (finding for finding in self.findings if finding.layer == self.separable.layer)
+        return list(dict.fromkeys(name for finding in own for name in finding.remedies))
+
+    @property
+    def outside_seconds(self) -> dict[str, float]:
+        """Of each layer's measured time, what is not in convolutions."""
+        kernels = self.operations[self.operations["operation"].isin(traces.KERNELS)]
+        inside = kernels.groupby("layer")["seconds"].sum()
+        return {layer: seconds - float(inside[layer]) for layer, seconds in self.seconds.items()}
+
+    @property
+    def cautions(self) -> list[str]:
+        """Where the tracing process ran much faster or slower than what was timed."""
+        return [
+            f"{layer}: in the process that traced it, a step took {number(drift)} times as long as measured; "
+            "take its operations' shares with care"
+            for layer, drift in self.drift.items()
+            if not 1 / (1 + _DRIFT) <= drift <= 1 + _DRIFT
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it; numbers that do not exist are null."""
@@ -121,6 +148,7 @@ class Explanation:
             ],
             "accounted": dict(self.accounted),
             "accounted_of_untraced": dict(self.accounted_of_untraced),
+            "drift": dict(self.drift),
             "findings": [
                 {**_finding_as_dict(finding), "trace": str(self.traces[finding.layer])}
                 for finding in self.findings
@@ -182,6 +210,7 @@ def explain(results: Results, comparisons: pd.DataFrame) -> Explained:
                 tuple(_otherwise_on(case, compiled)),
                 read[case].logged,
                 str(results.environment.get("onednn")),
+                row["verdict"],
             )
             for case, other in ((separable, dense), (dense, separable))
         ]
@@ -201,6 +230,10 @@ def explain(results: Results, comparisons: pd.DataFrame) -> Explained:
                 pd.concat(tables.values(), ignore_index=True),
                 {layer: read[case].accounted for layer, case in both.items()},
                 {layer: read[case].accounted_of_untraced for layer, case in both.items()},
+                {
+                    case.layer: read[case].untraced_step_seconds / row[f"{word}_seconds"]
+                    for word, case in (("dense", dense), ("separable", separable))
+                },
                 tuple(finding for sight in sights for finding in detectors.find(sight)),
                 {layer: folders[case.id] for layer, case in both.items()},
             )
@@ -229,13 +262,18 @@ def operations(case: ConvCase, trace: Trace, seconds: float, ceilings: Ceilings)
     """
     kernels = {(kernel.operation, kernel.role): kernel for kernel in cost.kernels(case)}
     grouped = trace.operations.groupby(["operation", "role"], sort=False)
-    rows = [_operation(case, rows, kernels.get(key), seconds, ceilings) for key, rows in grouped]
+    rows = [_operation(case, trace, rows, kernels.get(key), seconds, ceilings) for key, rows in grouped]
     table = pd.DataFrame(rows, columns=OPERATION_COLUMNS)
     return table.sort_values("seconds", ascending=False, kind="stable", ignore_index=True)
 
 
 def _operation(
-    case: ConvCase, rows: pd.DataFrame, kernel: cost.Kernel | None, seconds: float, ceilings: Ceilings
+    case: ConvCase,
+    trace: Trace,
+    rows: pd.DataFrame,
+    kernel: cost.Kernel | None,
+    seconds: float,
+    ceilings: Ceilings,
 ) -> dict[str, Any]:
     share = float(rows["share"].sum())
     taken = share * seconds
@@ -251,6 +289,8 @@ def _operation(
         "bound_by": "",
         "traced_seconds": float(rows["seconds_a_step"].sum()),
         "logged_seconds": float(rows["logged_seconds_a_step"].sum(min_count=1)),
+        "running_seconds": float(rows["running_seconds_a_step"].sum()) * seconds / trace.step_seconds,
+        "padded": bool(rows["padded"].any()),
         "overlapped": float(np.average(rows["overlapped"], weights=rows["share"] + 1e-12)),
         "groups": int(rows["groups"].max()),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import traces
+from analysis import remedies, traces, verdicts
 from analysis.wording import milliseconds, percent
 from bench.cases import ConvCase
 
@@ -33,7 +33,7 @@ TITLES = {
 }
 _OF_KERNELS = (
     *("operation", "role", "implementation", "seconds", "of_limit", "bound_by", "flops_per_second"),
-    "bytes_per_second",
+    *("bytes_per_second", "running_seconds", "overlapped"),
 )
 
 
@@ -75,6 +75,8 @@ class Sight:
     #: Whether oneDNN's log was read, and what the environment says of oneDNN.
     logged: bool
     onednn: str
+    #: Of the pair: slower, faster, same or undecided.
+    verdict: str
 
     @property
     def kernels(self) -> pd.DataFrame:
@@ -86,9 +88,22 @@ class Sight:
         return self.operations[self.operations["operation"].isin(names)]
 
     def finding(
-        self, code: str, rows: pd.DataFrame, says: str, advice: str, *tried: str, **evidence
+        self,
+        code: str,
+        rows: pd.DataFrame,
+        says: str,
+        advice: str,
+        *tried: str,
+        conv2d_may_help: bool = False,
+        **evidence: Any,
     ) -> Finding:
-        """A finding on ``rows``, whose time ``says`` ends with; their numbers are evidence too."""
+        """A finding on ``rows``, whose time ``says`` ends with; their numbers are evidence too.
+
+        Where ``conv2d_may_help``, and the separable layer is slower, to use Conv2D is advice too.
+        """
+        if conv2d_may_help and self.case.is_separable and self.verdict == verdicts.SLOWER:
+            advice = f"{advice}, or use Conv2D here" if advice else "use Conv2D here"
+            tried = (*tried, remedies.DENSE_INSTEAD)
         seconds, share = float(rows["seconds"].sum()), float(rows["share"].sum())
         kernels = rows[rows["operation"].isin(traces.KERNELS)]
         return Finding(

@@ -18,6 +18,8 @@ _OP_TYPE = re.compile(r'op_type="([^"]*)"')
 _GROUPS = re.compile(r"feature_group_count=(\d+)")
 #: What computes the multiplications of a convolution.
 _MULTIPLIES = {"convolution", "dot"}
+#: The part of the traced instructions that the right program has; those of a function it calls may lack.
+_NEARLY_ALL = 0.9
 #: What only moves data.
 _MOVES = frozenset({"transpose", "copy", "bitcast", "reshape", "reverse", "parameter", "tuple"})
 
@@ -95,10 +97,14 @@ class Program:
         return users
 
     def _within(self, instruction: Instruction) -> Iterator[Instruction]:
+        """The instruction and all that it calls; each computation once, whoever calls it."""
         yield instruction
-        for called in instruction.calls:
-            for inner in self.computations.get(called, {}).values():
-                yield from self._within(inner)
+        pending, seen = list(instruction.calls), set(instruction.calls)
+        while pending:
+            for inner in self.computations.get(pending.pop(), {}).values():
+                yield inner
+                pending += [called for called in inner.calls if called not in seen]
+                seen.update(inner.calls)
 
 
 def parse(text: str) -> list[Program]:
@@ -108,9 +114,10 @@ def parse(text: str) -> list[Program]:
 
 
 def ran(programs: Iterable[Program], names: Collection[str]) -> Program | None:
-    """The program that most of the instructions called ``names`` belong to."""
-    found = max(programs, key=lambda program: len(program.entry.keys() & set(names)), default=None)
-    return found if found and found.entry.keys() & set(names) else None
+    """The program that the instructions called ``names`` belong to: nearly all, as names recur."""
+    wanted = set(names)
+    found = max(programs, key=lambda program: len(program.entry.keys() & wanted), default=None)
+    return found if found and len(found.entry.keys() & wanted) >= _NEARLY_ALL * len(wanted) else None
 
 
 def _one(module: str) -> Iterator[Program]:

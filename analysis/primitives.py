@@ -24,9 +24,15 @@ _PREFIX = re.compile(r"^(?:onednn|dnnl)_verbose,(?:v\d,)?(?:primitive,)?exec,cpu
 _KERNEL = re.compile(r"kh(\d+).*kw(\d+)")
 #: A memory format without blocks, such as ``acdb``: capitals are blocks.
 _PLAIN_TARGET = re.compile(r" dst:[^ ]*:blocked:[a-z]+(?::|$)")
+#: Memory formats that hold more than the tensor: ``wei:f32:ap:blocked:`` has padding.
+_PADDED = re.compile(r"(?:^| )(?:src|wei|dst):\w+:a?p:")
+#: Groups, images, channels in and out of a convolution.
+_PROBLEM = re.compile(r"^(?:g(\d+))?mb(\d+)_ic(\d+)oc(\d+)")
 COLUMNS = (
-    *("primitive", "operation", "role", "implementation", "problem", "calls_a_step", "seconds_a_step"),
+    *("primitive", "operation", "role", "implementation", "problem", "padded", "calls_a_step"),
+    "seconds_a_step",
 )
+_KEYS = list(COLUMNS[:6])
 #: What ``bench.profiling`` writes before every step.
 _STEP = "bench_step "
 _CONVOLUTION, _REORDER = "convolution", "reorder"
@@ -42,13 +48,18 @@ def read(log: Path, case: ConvCase) -> pd.DataFrame:
     Columns: ``primitive`` (oneDNN's word: convolution, reorder, eltwise), ``operation`` (dense,
     depthwise, pointwise) and ``role`` (forward, input_gradient, weight_gradient) of the convolution it
     is or, for a reorder, that it serves; both empty for the rest. ``implementation``, ``problem``
-    (oneDNN's description), ``calls_a_step`` and ``seconds_a_step`` (the median execution, times its calls).
+    (oneDNN's description), ``padded`` (whether some tensor is padded to full vectors), ``calls_a_step``
+    and ``seconds_a_step`` (the median execution, times its calls).
 
-    Empty where oneDNN ran nothing. Raises :class:`LogError` where the file is missing, foreign or cut off.
+    Empty where oneDNN ran nothing. Raises :class:`LogError` where the file is missing, foreign, cut off,
+    of another case, or where its steps differ.
     """
     executions, steps = _executions(log, case)
+    counts = executions.groupby("step").size()
+    if len(counts) and (len(counts) != steps or counts.nunique() > 1):
+        raise LogError(f"{log} has steps that ran different primitives, or was cut off between them")
     executions = _served(executions)
-    grouped = executions.groupby(list(COLUMNS[:5]), sort=False)["seconds"].agg(["size", "median"])
+    grouped = executions.groupby(_KEYS, sort=False)["seconds"].agg(["size", "median"])
     table = grouped.reset_index().rename(columns={"size": "calls_a_step", "median": "seconds_a_step"})
     table["calls_a_step"] /= steps
     table["seconds_a_step"] *= table["calls_a_step"]
@@ -79,11 +90,16 @@ def _executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
             seconds = float(milliseconds) / 1e3
         except ValueError:
             raise LogError(f"{log}, line {number} is no execution of a primitive") from None
-        operation, role = _named(propagation, problem, case) if kind == _CONVOLUTION else ("", "")
-        rows.append((kind, operation, role, implementation, problem, formats, steps, seconds))
+        operation, role = "", ""
+        if kind == _CONVOLUTION:
+            operation, role = _named(propagation, problem, case)
+            if not _fits(problem, operation, case):
+                raise LogError(f"{log}, line {number} is a convolution of another case: {problem}")
+        padded = bool(_PADDED.search(formats))
+        rows.append((kind, operation, role, implementation, problem, padded, formats, steps, seconds))
     if not steps:
         raise LogError(f"{log} does not say where its steps begin: it was not captured by this suite")
-    return pd.DataFrame(rows, columns=[*COLUMNS[:5], "formats", "step", "seconds"]), steps
+    return pd.DataFrame(rows, columns=[*_KEYS, "formats", "step", "seconds"]), steps
 
 
 def _served(executions: pd.DataFrame) -> pd.DataFrame:
@@ -105,6 +121,21 @@ def _served(executions: pd.DataFrame) -> pd.DataFrame:
     served = precedes.where(~behind, follows).fillna("")
     executions.loc[reorder, ["operation", "role"]] = served[reorder]
     return executions
+
+
+def _fits(problem: str, operation: str, case: ConvCase) -> bool:
+    """Whether a convolution's groups and channels are those of this operation of ``case``."""
+    found = _PROBLEM.match(problem)
+    if not found:
+        return False
+    groups, _, inputs, outputs = (int(number or 1) for number in found.groups())
+    between = case.in_channels * case.depth_multiplier
+    expected = {
+        DENSE: (1, case.in_channels, case.filters),
+        DEPTHWISE: (case.in_channels, case.in_channels, between),
+        POINTWISE: (1, between if case.is_separable else case.in_channels, case.filters),
+    }
+    return (groups, inputs, outputs) == expected[operation]
 
 
 def _named(propagation: str, problem: str, case: ConvCase) -> tuple[str, str]:

@@ -191,7 +191,10 @@ def _training(row: Mapping[str, Any]) -> dict[str, Any]:
 def _trace_folder(file: Path, trace: str | None) -> Path | None:
     """Where a case's trace lies: below the working folder, or beside the folder of its result file."""
     candidates = [Path(trace), file.parent.parent / trace] if trace else []
-    return next((folder for folder in candidates if folder.is_dir()), None)
+    try:
+        return next((folder for folder in candidates if folder.is_dir()), None)
+    except OSError:  # a name that no folder can have
+        return None
 
 
 def _case(file: Path, fields: Mapping[str, Any]) -> ConvCase:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis import remedies, traces
+from analysis.detectors import TOGETHER
 from analysis.explain import Explained, Explanation
 from analysis.wording import milliseconds, number, percent
 
@@ -62,8 +63,10 @@ def _explanation(explanation: Explanation, gains: pd.DataFrame) -> Iterator[str]
         yield f"  - [{finding.code}, {finding.layer}] {finding.says}"
         if finding.advice:
             yield f"    advice: {finding.advice}"
-        for line in remedies.measured(finding.remedies, explanation.separable, gains):
-            yield f"    measured: {line}"
+    for line in remedies.measured(explanation.remedies, explanation.separable, gains):
+        yield f"  measured here: {line}"
+    for line in explanation.cautions:
+        yield f"  caution: {line}"
     for layer, folder in explanation.traces.items():
         yield f"  trace of {layer}: {folder}"
 
@@ -72,8 +75,13 @@ def _operations(rows: pd.DataFrame) -> Iterator[str]:
     shown, small = rows[rows["share"] >= _SMALL], rows[rows["share"] < _SMALL]
     for row in shown.to_dict("records"):
         what = f"{row['operation']} {row['role'].replace('_', ' ')}".strip()
-        ran = row["name"] if row["implementation"] == traces.XLA else row["implementation"]
-        limit = f"{percent(row['of_limit'])} of its {row['bound_by']} limit" if row["bound_by"] else ""
+        named = row["implementation"] == traces.XLA and row["bound_by"]
+        ran = row["name"] if named else row["implementation"]
+        limit = ""
+        if row["bound_by"]:
+            limit = f"{percent(row['of_limit'])} of its {row['bound_by']} limit"
+        if row["bound_by"] and row["overlapped"] > TOGETHER:
+            limit = f"ran for {milliseconds(row['running_seconds'])} ms beside others"
         yield (
             f"    {milliseconds(row['seconds']):>8} ms {percent(row['share']):>5}  {what:<28}"
             f"{ran:<52} {limit}".rstrip()

@@ -13,6 +13,7 @@ than the median are left out, as something disturbed them.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ OVERHEADS = (SYNCHRONISE, EXECUTOR, IDLE, DISPATCH, PYTHON)
 KERNELS = (DENSE, DEPTHWISE, POINTWISE)
 COLUMNS = (
     *("operation", "role", "name", "implementation", "calls_a_step", "seconds_a_step", "share"),
-    *("logged_seconds_a_step", "overlapped", "groups"),
+    *("logged_seconds_a_step", "padded", "running_seconds_a_step", "overlapped", "groups"),
 )
 
 #: TensorFlow's convolutions and their roles. oneDNN's and XLA's variants contain these names.
@@ -91,9 +92,10 @@ class Trace:
     ``operations`` has :data:`COLUMNS`: ``operation`` (dense, depthwise, pointwise, another operation,
     or one of :data:`OVERHEADS`), its ``role``, ``name`` (the framework's own), ``implementation``
     (oneDNN's, from the log; or xla), calls and seconds a step, ``share`` of the step,
-    ``logged_seconds_a_step`` (the same kernel by oneDNN's own stopwatch), ``overlapped`` (the part of
-    its time in which others ran too) and ``groups`` of an XLA convolution. Shares add up to
-    ``accounted``; what it lacks to 1 has no name.
+    ``logged_seconds_a_step`` (the same kernel by oneDNN's own stopwatch), ``padded`` (whether oneDNN's
+    log shows a tensor padded to full vectors), ``running_seconds_a_step`` (its own time, others beside
+    it or not), ``overlapped`` (the part of that in which others ran too) and ``groups`` of an XLA
+    convolution. Shares add up to ``accounted``; what it lacks to 1 has no name.
     """
 
     operations: pd.DataFrame
@@ -129,7 +131,7 @@ def read(folder: Path, case: ConvCase) -> Trace:
         raise TraceError(f"there is no trace in {folder}")
     lines = xplane.read(files[-1])
     caller, starts, ends = _steps(files[-1], lines)
-    captured = _captured(folder / CAPTURE)
+    captured = _captured(folder / CAPTURE, case)
     problems: list[str] = []
 
     thunks = _thunks(lines)
@@ -139,11 +141,13 @@ def read(folder: Path, case: ConvCase) -> Trace:
     overheads = _overheads(lines, caller, operations, (starts, ends), captured.get("caller_cpu_seconds"))
     table = pd.concat([table, overheads], ignore_index=True)
     table = table.assign(
-        share=table["seconds_a_step"] / float((ends - starts).mean()), logged_seconds_a_step=np.nan
+        share=table["seconds_a_step"] / float((ends - starts).mean()),
+        logged_seconds_a_step=np.nan,
+        padded=False,
     )
     log = _log(folder / LOG, case, problems)
     if log is not None:
-        table = _with_log(table, log)
+        table = _with_log(table, log, folder / LOG, problems)
     return Trace(
         table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)[list(COLUMNS)],
         float((ends - starts).mean()),
@@ -165,13 +169,26 @@ def _steps(file: Path, lines: Iterable[Line]) -> tuple[Line, np.ndarray, np.ndar
     raise TraceError(f"{file} holds no step called {STEP}: it was not captured by this suite")
 
 
-def _captured(file: Path) -> dict[str, Any]:
+def _captured(file: Path, case: ConvCase) -> dict[str, list[float]]:
+    """What was measured beside the trace: lists of seconds, checked."""
     try:
-        captured = json.loads(file.read_text(encoding="utf-8"))
-        if not captured["untraced_step_seconds"]:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        traced = ConvCase.from_dict(content["case"])
+        captured = {
+            name: [float(value) for value in content[name]]
+            for name in ("untraced_step_seconds", "caller_cpu_seconds")
+            if name in content
+        }
+        if not captured.get("untraced_step_seconds"):
             raise ValueError("no step was timed without the profiler")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not all(math.isfinite(value) and value >= 0 for values in captured.values() for value in values):
+            raise ValueError("its times are no times")
+        if not np.median(captured["untraced_step_seconds"]) > 0:
+            raise ValueError("its steps took no time")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TraceError(f"{file} does not say how the trace was captured: {error}") from error
+    if traced != case:
+        raise TraceError(f"{file.parent} holds the trace of another case, {traced.id}")
     return captured
 
 
@@ -317,7 +334,9 @@ def _attributed(
     ]
     table = pd.DataFrame(rows).groupby(columns[:5], sort=False, as_index=False).sum()
     together = 1 - table["alone"] / table["whole"].where(table["whole"] > 0)
-    return table[columns].assign(overlapped=together.clip(0, 1).fillna(0.0))
+    return table[columns].assign(
+        overlapped=together.clip(0, 1).fillna(0.0), running_seconds_a_step=table["whole"] / count
+    )
 
 
 def _inside(starts: np.ndarray, ends: np.ndarray, steps: Intervals) -> Intervals:
@@ -399,6 +418,7 @@ def _overheads(
                 "groups": 1,
                 "calls_a_step": calls[name] / count,
                 "seconds_a_step": seconds[name] / count,
+                "running_seconds_a_step": seconds[name] / count,
             }
             for name in OVERHEADS
             if seconds.get(name, 0.0) > 0
@@ -419,7 +439,7 @@ def _log(file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame | None
         return None
 
 
-def _with_log(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
+def _with_log(table: pd.DataFrame, log: pd.DataFrame, file: Path, problems: list[str]) -> pd.DataFrame:
     """Name the implementations, and take oneDNN's reorders out of the operations that hold them.
 
     The trace sees an operation with its reorders; the log's own proportions divide it.
@@ -428,16 +448,18 @@ def _with_log(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
     for (operation, role), rows in log[log["role"] != ""].groupby(["operation", "role"], sort=False):
         index = table.index[(table["operation"] == operation) & (table["role"] == role)]
         if len(index) != 1:
+            problems.append(f"{file} has a {operation} {role} that the trace shows {len(index)} times")
             continue
         kernel = rows[rows["primitive"] == "convolution"]
         reorder = rows.loc[rows["primitive"] != "convolution", "seconds_a_step"].sum()
         logged = kernel["seconds_a_step"].sum()
         table.loc[index, "implementation"] = " + ".join(dict.fromkeys(kernel["implementation"]))
         table.loc[index, "logged_seconds_a_step"] = logged
+        table.loc[index, "padded"] = bool(kernel["padded"].any())
         if reorder > 0:
             part = table.loc[index].copy()
             share = reorder / (reorder + logged)
-            for column in ("seconds_a_step", "share"):
+            for column in ("seconds_a_step", "running_seconds_a_step", "share"):
                 table.loc[index, column] *= 1 - share
                 part[column] *= share
             part[["operation", "role", "implementation"]] = REORDER, "", "oneDNN"

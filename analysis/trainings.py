@@ -1,4 +1,4 @@
-"""Full MNIST trainings: what each model reached, how models differ, and what became of the article's claims."""
+"""Full MNIST trainings: what models reached, how they differ, and what became of the article's claims."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LAYERS = (
 
 
 def chosen(results: Results) -> pd.DataFrame:
-    """The rows of ``results.trainings`` to judge by: those with the most epochs, the newest of each repeat."""
+    """The trainings to judge by: those with the most epochs, the newest of each model and repeat."""
     rows = results.trainings
     if rows.empty:
         return rows
@@ -186,8 +186,8 @@ def _less_accurate(rows: pd.DataFrame) -> list[str]:
     if found is None:
         return []
     return [
-        f'"It is less accurate": {_holds(found.accuracy.high < 0, found.accuracy.low > 0)}. Test accuracy differs by '
-        f"{_points(found.accuracy)}, test loss by {_signed(found.loss)}."
+        f'"It is less accurate": {_holds(found.accuracy.high < 0, found.accuracy.low > 0)}. Test accuracy '
+        f"differs by {_points(found.accuracy)}, test loss by {_signed(found.loss)}."
     ]
 
 
@@ -198,8 +198,8 @@ def _hybrid(rows: pd.DataFrame) -> list[str]:
         if found is None:
             return []
         parts.append(
-            f"against {base} it trains {speed(found.time.value, found.time.low, found.time.high)}, its accuracy "
-            f"differs by {_points(found.accuracy)}"
+            f"against {base} it trains {speed(found.time.value, found.time.low, found.time.high)}, its "
+            f"accuracy differs by {_points(found.accuracy)}"
         )
     return [f"A dense first layer and a separable second: {'; '.join(parts)}."]
 
@@ -209,8 +209,8 @@ def _parameters(rows: pd.DataFrame) -> list[str]:
     if matched is None or plain is None:
         return []
     return [
-        '"Fewer parameters may cost the accuracy": with as many parameters as conv, the separable network\'s accuracy '
-        f"differs from conv's by {_points(matched.accuracy)}, from the plain separable one's by "
+        '"Fewer parameters may cost the accuracy": with as many parameters as conv, the separable network\'s '
+        f"accuracy differs from conv's by {_points(matched.accuracy)}, from the plain separable one's by "
         f"{_points(plain.accuracy)}; so this is "
         f"{_holds(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)}."
     ]

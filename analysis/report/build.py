@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, figures, pairs, parts, remedies, roofline, sweeps, trainings, wording
+from analysis import answer, detectors, figures, pairs, parts, remedies, roofline, sweeps, trainings, wording
 from analysis.explain import Explained, Explanation, explain
 from analysis.results import Results
 
@@ -62,8 +62,8 @@ class Told:
 
     explanation: Explanation
     waterfall: Picture
-    #: For each finding, sentences on remedies that were measured for this case.
-    measured: list[list[str]]
+    #: Sentences on what the findings advise, as far as it was measured for this case.
+    measured: list[str]
     #: Layer -> its trace's folder, as a link from the page.
     links: Mapping[str, str]
     #: Whether the page shows it unfolded: the first of those with the same foremost reason.
@@ -106,6 +106,7 @@ def build(results: Results, folder: Path) -> Report:
         not_told=len(explained.pairs) - len(told),
         gains=gains.to_dict("records"),
         untraced=_untraced(explained),
+        together=detectors.TOGETHER,
         mnist=mnist,
         curves=curves,
         models=trainings.table(trained).to_dict("records"),
@@ -230,10 +231,7 @@ def _told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]
                 Told(
                     explanation,
                     waterfall,
-                    [
-                        remedies.measured(finding.remedies, explanation.separable, gains)
-                        for finding in explanation.findings
-                    ],
+                    remedies.measured(explanation.remedies, explanation.separable, gains),
                     {
                         layer: Path(os.path.relpath(trace, folder)).as_posix()
                         for layer, trace in explanation.traces.items()

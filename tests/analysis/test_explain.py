@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import os
 
 import numpy as np
 import pandas as pd
@@ -181,12 +182,47 @@ def test_one_comparison_can_be_asked_for_by_any_of_its_ids(tmp_path, wanted):
     assert "not explained" not in done.output
 
 
-@pytest.mark.parametrize("arguments", [["--case", "nonsense"], ["--json", "/no/such/folder/why.json"]])
+@pytest.mark.parametrize(
+    "arguments", [["--case", "nonsense"], ["--json", "/no/such/folder/why.json"], ["--json", ""]]
+)
 def test_bad_input_gets_one_sentence_and_exit_code_2(tmp_path, arguments):
     done = run("explain", traced(tmp_path), *arguments)
     assert done.exit_code == 2
     assert done.output.startswith("Error: ")
     assert done.output.count("\n") == 1
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = run("explain", made.save(tmp_path, made.comparison_rows(TRAIN, 0.002, 0.5)), "--json", pipe)
+        assert done.exit_code == 0, done.output
+        assert json.loads(os.read(reader, 1 << 16))["pairs"] == []
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_results_without_any_comparison_are_said_so(tmp_path):
+    done = run("explain", made.save(tmp_path, made.ceilings()))
+    assert done.exit_code == 2
+    assert "nothing here compares SeparableConv2D with Conv2D" in done.output
+
+
+def test_a_process_that_traced_at_another_speed_is_a_caution(tmp_path):
+    (one,) = explained(traced(tmp_path)).pairs
+    assert one.drift == pytest.approx({"conv2d": 0.010 / 0.002, "separable_conv2d": 0.010 / 0.003})
+    assert "a step took 5.0 times as long as measured" in one.cautions[0]
+    calm = dataclasses.replace(one, drift={"conv2d": 1.1, "separable_conv2d": 0.9})
+    assert calm.cautions == []
+
+
+def test_the_sentence_tells_both_times_outside_kernels_and_the_verdict(tmp_path):
+    (one,) = explained(traced(tmp_path)).pairs
+    # 30 % of 2 ms and 40 % of 3 ms.
+    assert "outside kernels it spends 1.2 ms, Conv2D 0.6 ms. Verdict: slower." in one.sentence
 
 
 def test_without_any_trace_the_command_says_how_to_get_one(tmp_path):

@@ -69,5 +69,16 @@ def test_the_program_that_ran_is_found_among_several_by_its_instructions():
     assert hlo.ran(programs, {"elsewhere"}) is None
 
 
+def test_a_program_that_lacks_a_traced_instruction_is_another():
+    programs = hlo.parse(MASKED)
+    assert hlo.ran(programs, {"convolution.3", "masking"}) is programs[0]
+    assert hlo.ran(programs, {"convolution.3", "depthwise.1"}) is None
+
+
+def test_a_computation_that_calls_itself_ends():
+    (found,) = hlo.parse(MASKED.replace("add(%lhs, %rhs)", "add(%lhs, %rhs), to_apply=%add"))
+    assert "reduce-window" in found.opcodes("reduce")
+
+
 def test_foreign_text_holds_no_program():
     assert hlo.parse("") == hlo.parse("hello\nworld = 3\n") == []

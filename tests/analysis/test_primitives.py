@@ -98,6 +98,28 @@ def test_a_damaged_line_is_refused_by_number(tmp_path):
         read(tmp_path, STEP[1].replace("0.3", "fast"))
 
 
+def test_a_log_of_another_case_is_refused_by_line(tmp_path):
+    with pytest.raises(LogError, match=r"onednn\.log, line 4 is a convolution of another case: g64mb8"):
+        read(tmp_path, steps(STEP[1]), case=ConvCase(layer="separable_conv2d", in_channels=32))
+    with pytest.raises(LogError, match="of another case"):
+        read(tmp_path, steps(STEP[1]), case=ConvCase())
+
+
+def test_a_log_cut_off_between_steps_is_refused(tmp_path):
+    whole = steps(*STEP, count=3)
+    for lines in range(1, len(STEP)):
+        cut = "".join(whole.splitlines(keepends=True)[:-lines])
+        with pytest.raises(LogError, match="steps that ran different primitives"):
+            read(tmp_path, cut)
+
+
+def test_padding_is_read_from_the_memory_formats(tmp_path):
+    plain = line("convolution", "jit:avx2", "forward_training", DEPTHWISE, 0.3)
+    padded = plain.replace("dst:f32::blocked", "wei:f32:ap:blocked:x::f0 dst:f32::blocked")
+    assert not read(tmp_path, steps(plain)).loc[0, "padded"]
+    assert read(tmp_path, steps(padded)).loc[0, "padded"]
+
+
 def test_a_missing_log_is_refused_by_name(tmp_path):
     with pytest.raises(LogError, match="cannot read"):
         primitives.read(tmp_path / "none.log", SEPARABLE)

@@ -196,7 +196,26 @@ def test_a_trace_of_something_else_is_refused(tmp_path):
         read(tmp_path, {"main": [("train", 0, 1)]})
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"untraced_step_seconds": []}'])
+@pytest.mark.parametrize("seconds", ["[]", "[0]", '["a"]', '"abc"', "[null]", '{"a": 1}', "[NaN]", "[-1]"])
+@pytest.mark.parametrize("name", ["untraced_step_seconds", "caller_cpu_seconds"])
+def test_times_that_are_none_are_refused_by_name(tmp_path, name, seconds):
+    if name == "caller_cpu_seconds" and seconds in ("[]", "[0]"):
+        pytest.skip("a clock that is missing or stood still is no damage")
+    folder = made.save(tmp_path / "case", made.graph_step(0, [("a:Conv2D", 1, 9)]))
+    captured = json.loads((folder / "capture.json").read_text())
+    text = json.dumps({**captured, name: "HERE"}).replace('"HERE"', seconds)
+    (folder / "capture.json").write_text(text)
+    with pytest.raises(TraceError, match=r"capture\.json does not say how the trace was captured"):
+        traces.read(folder, ConvCase())
+
+
+def test_the_trace_of_another_case_is_refused(tmp_path):
+    folder = made.save(tmp_path / "case", made.graph_step(0, [("a:Conv2D", 1, 9)]), ConvCase(batch=1))
+    with pytest.raises(TraceError, match="holds the trace of another case, conv2d-forward-1x32x32x64"):
+        traces.read(folder, ConvCase())
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "1", "[" * 100_000])
 def test_a_damaged_capture_is_refused_by_name(tmp_path, content):
     folder = made.save(tmp_path / "case", made.graph_step(0, [("a:Conv2D", 1, 9)]))
     (folder / "capture.json").write_text(content)
