@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,7 +36,8 @@ class Results:
     ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
     remedied over time of case, in lock-step) and ratios (of its turns), settled, contaminated.
     ``trainings``: one row an MNIST model, repeat and run: its fields, history (an entry an epoch for
-    each curve), seconds (of each epoch) and microseconds_a_sample (the first epoch apart).
+    each curve), seconds (of each epoch), compiled (the epochs whose time holds compiling too)
+    and microseconds_a_sample (those epochs apart).
     """
 
     runs: pd.DataFrame
@@ -127,7 +129,7 @@ _LAYER_COLUMNS = (
 _REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
 _TRAINING_COLUMNS = (
     *("model", "question", "repeat", "seed", "epochs", "parameters", "samples", "history", "seconds"),
-    *("microseconds_a_sample", "test_loss", "test_accuracy"),
+    *("compiled", "microseconds_a_sample", "test_loss", "test_accuracy"),
 )
 _CEILING_COLUMNS = (
     *("kind", "device", "dtype", "mode", "size", "repeats", "flops", "bytes", "working_set_bytes", "seconds"),
@@ -178,13 +180,14 @@ def _remedy(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
 def _training(row: Mapping[str, Any]) -> dict[str, Any]:
     training = row["extra_info"]["training"]
     seconds = training["history"]["seconds"]
-    later = sorted(seconds[1:] or seconds)
-    middle = (later[(len(later) - 1) // 2] + later[len(later) // 2]) / 2
+    compiled = training.get("compiled", [0])
+    steady = [taken for epoch, taken in enumerate(seconds) if epoch not in compiled] or seconds
     return {
         **{name: training.get(name) for name in _TRAINING_COLUMNS},
         "question": training.get("question", ""),
         "seconds": seconds,
-        "microseconds_a_sample": middle / training["samples"]["train"] * 1e6,
+        "compiled": compiled,
+        "microseconds_a_sample": statistics.median(steady) / training["samples"]["train"] * 1e6,
     }
 
 

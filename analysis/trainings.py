@@ -84,10 +84,7 @@ def difference(rows: pd.DataFrame, model: str, base: str) -> Difference | None:
     )
     if len(pairs) < 2:
         return None
-    ratios = [
-        float(np.median(np.divide(own[1:] or own, other[1:] or other)))
-        for own, other in zip(pairs["seconds"], pairs["seconds_base"], strict=True)
-    ]
+    ratios = [_paired_time(row) for row in pairs.to_dict("records")]
     return Difference(
         model,
         base,
@@ -96,6 +93,14 @@ def difference(rows: pd.DataFrame, model: str, base: str) -> Difference | None:
         _mean(pairs["test_accuracy"] - pairs["test_accuracy_base"]),
         _mean(pairs["test_loss"] - pairs["test_loss_base"]),
     )
+
+
+def _paired_time(row: dict[str, Any]) -> float:
+    """The median over epochs of the ratio of two trainings that took turns; compiling apart."""
+    compiled = {*row["compiled"], *row["compiled_base"]}
+    both = list(zip(row["seconds"], row["seconds_base"], strict=True))
+    steady = [own / base for epoch, (own, base) in enumerate(both) if epoch not in compiled]
+    return float(np.median(steady or [own / base for own, base in both]))
 
 
 def _mean(values: pd.Series) -> Estimate:
