@@ -247,18 +247,18 @@ def _why_pictures(explained: Explained, ceilings: Mapping[str, roofline.Ceilings
     points = figures.operation_points(explained.pairs, ceilings)
     with figures.style():
         figure = figures.operation_roofline(points, ceilings)
-    if figure is None:
-        return []
-    return [
-        _drawn(
-            "operations_roofline",
-            "Every operation under the roofs",
-            "Achieved FLOP/s over FLOP per byte of compulsory traffic, for each convolution in the traces.",
-            f"{len(points)} operations.",
-            points,
-            figure,
-        )
-    ]
+        if figure is None:
+            return []
+        return [
+            _drawn(
+                "operations_roofline",
+                "Every operation under the roofs",
+                "Achieved FLOP/s over FLOP per byte of compulsory traffic, for each traced convolution.",
+                f"{len(points)} operations.",
+                points,
+                figure,
+            )
+        ]
 
 
 def _why_tables(explained: Explained, gains: pd.DataFrame) -> dict[str, pd.DataFrame]:

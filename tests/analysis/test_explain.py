@@ -225,6 +225,18 @@ def test_the_sentence_tells_both_times_outside_kernels_and_the_verdict(tmp_path)
     assert "outside kernels it spends 1.2 ms, Conv2D 0.6 ms. Verdict: slower." in one.sentence
 
 
+def test_the_report_on_traces_is_the_same_every_time_and_links_to_them(tmp_path):
+    file = traced(tmp_path)
+    pages = []
+    for name in ("one", "two"):
+        assert run("report", file, "--output", tmp_path / name).exit_code == 0
+        pages.append((tmp_path / name / "index.html").read_bytes())
+    assert pages[0] == pages[1]
+    link = f'href="../traces/run/separable_conv2d-{TRAIN.comparison}"'
+    assert link in pages[0].decode()
+    assert (tmp_path / "one/figures/operations_roofline.svg").exists()
+
+
 def test_without_any_trace_the_command_says_how_to_get_one(tmp_path):
     done = run("explain", made.save(tmp_path, made.comparison_rows(TRAIN, 0.002, 0.5)))
     assert done.exit_code == 0
