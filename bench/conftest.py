@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -46,6 +47,7 @@ def pytest_addoption(parser):
         "--repeats", metavar="N", help="how often each MNIST model is trained (5), or which repeats (4-5)"
     )
     group.addoption("--models", metavar="A,B", help=f"only these MNIST models: {', '.join(MODELS)}")
+    group.addoption("--samples", metavar="N", help="train on the first N samples only: a trial")
     group.addoption("--mnist", metavar="PATH", help="where MNIST is (default: Keras's cache, or a download)")
     group.addoption(
         "--remedies",
@@ -116,10 +118,13 @@ def pytest_collection_finish(session):
     ]
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter:
+        capture = config.pluginmanager.get_plugin("capturemanager")
 
         def write(line):
-            reporter.ensure_newline()
-            reporter.write_line(line)
+            """On the terminal at once, whatever a test's output goes to."""
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                reporter.ensure_newline()
+                reporter.write_line(line)
 
         run.mnist.write = write
         config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))

@@ -29,8 +29,6 @@ from bench.mnist.models import MODELS
 from bench.mnist.training import Experiment
 
 _DEFAULT_GRID = "default"
-#: Where pytest-benchmark saves, and where unfinished trainings are kept.
-_STORAGE = Path(".benchmarks")
 _NARROWED = {"directions": DIRECTIONS, "modes": MODES, "dtypes": DTYPES}
 
 
@@ -50,6 +48,8 @@ class Run:
             profiling.preflight()
         chosen = {name: _choice(name, options[name]) for name in _NARROWED}
         asked_devices = _words(options["devices"])
+        #: MNIST trainings by id: the model's name and the number of the repeat.
+        self.trainings, experiment = _mnist(options)
 
         busy_at_start = environment.busy_share()
         # oneDNN answers while the framework loads here.
@@ -82,8 +82,7 @@ class Run:
             for remedy in remedies.wanted(comparisons, every=options["remedies"])
             if not self.in_turn
         }
-        #: MNIST trainings by id: the model's name and the number of the repeat.
-        self.trainings, self.mnist = _mnist(options, self.environment)
+        self.mnist = experiment(self.environment)
         self.timer_name = str(options["benchmark_timer"])
         self.measurements = Measurements(
             prepare=lambda case: workloads.prepare(self.framework, case),
@@ -156,9 +155,12 @@ def _budget(options: Mapping[str, Any]) -> Budget:
 
 
 def _mnist(
-    options: Mapping[str, Any], environment: Mapping[str, Any]
-) -> tuple[dict[str, tuple[str, int]], Experiment]:
-    """The full experiment where bench_mnist.py is asked for by name, else a short one in its place."""
+    options: Mapping[str, Any],
+) -> tuple[dict[str, tuple[str, int]], Callable[[Mapping[str, Any]], Experiment]]:
+    """The trainings by id, and what makes the experiment once the environment is known.
+
+    The article's in full where bench_mnist.py is asked for by name, else a short one in its place.
+    """
     in_full = any("bench_mnist" in argument for argument in options["file_or_dir"])
     epochs = _count("--epochs", options["epochs"], 25 if in_full else 1)
     first, last = _repeats(options["repeats"], 5 if in_full else 1)
@@ -169,6 +171,7 @@ def _mnist(
     path = Path(options["mnist"]) if options["mnist"] else None
     if path and not path.exists():
         raise ValueError(f"--mnist: there is no {path}")
+    samples = None if options["samples"] is None else _count("--samples", options["samples"], 0)
     # Whoever asks for certain shapes does not ask for trainings.
     asked = in_full or not (options["grid"] or options["shapes"])
     trainings = {
@@ -176,8 +179,11 @@ def _mnist(
         for repeat in range(first - 1, last if asked else 0)
         for model in dict.fromkeys(models)
     }
-    experiment = Experiment(epochs, lambda: data.load(path), environment, _STORAGE / "mnist", in_full=in_full)
-    return trainings, experiment
+    # Beside what pytest-benchmark saves.
+    storage = Path(str(options["benchmark_storage"]).removeprefix("file://"), "mnist")
+    return trainings, lambda environment: Experiment(
+        epochs, lambda: data.load(path), environment, storage, in_full=in_full, first=samples
+    )
 
 
 def _repeats(text: str | None, default: int) -> tuple[int, int]:

@@ -13,9 +13,13 @@ from bench.cases import ConvCase
 PROJECT = Path(__file__).parents[2]
 
 
-def pytest_bench(folder, *options, measure="bench/"):
+def pytest_bench_command(folder, *options, measure="bench/"):
     command = [sys.executable, "-m", "pytest", measure, f"--benchmark-storage=file://{folder}"]
-    command += ["-p", "no:cacheprovider", *options]
+    return [*command, "-p", "no:cacheprovider", *options]
+
+
+def pytest_bench(folder, *options, measure="bench/"):
+    command = pytest_bench_command(folder, *options, measure=measure)
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
 
 
