@@ -1,6 +1,7 @@
 """``pytest bench/bench_mnist.py`` as people run it, on a small slice of the real data."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -47,19 +48,21 @@ def test_a_training_of_one_epoch_is_saved_as_a_row_that_keeps_the_contract(tmp_p
 
 
 def test_a_training_killed_with_its_process_ends_like_an_unbroken_one(tmp_path, mnist):
-    unbroken, _ = train(tmp_path / "unbroken", mnist, "--epochs", "3")
+    unbroken, _ = train(tmp_path / "unbroken", mnist, "--epochs", "8")
     command = pytest_bench_command(
-        tmp_path / "broken", *OPTIONS, "--mnist", mnist, "--benchmark-autosave", "--epochs", "3",
+        tmp_path / "broken", *OPTIONS, "--mnist", mnist, "--benchmark-autosave", "--epochs", "8",
         measure="bench/bench_mnist.py",
     )  # fmt: skip
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    # Unbuffered, so that the line comes while the next epoch runs.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, env=environment)
     for line in process.stdout:
         if "epoch 1: " in line:
             process.kill()
             break
     process.wait()
     assert list((tmp_path / "broken").rglob("*.npz"))
-    resumed, output = train(tmp_path / "broken", mnist, "--epochs", "3")
+    resumed, output = train(tmp_path / "broken", mnist, "--epochs", "8")
     assert "epoch 1: " not in output
     (one,), (other,) = (trainings.chosen(found).to_dict("records") for found in (unbroken, resumed))
     for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
