@@ -120,6 +120,10 @@ def test_a_row_says_all_that_the_contract_asks_for(data, tmp_path):
     assert row["model"] == "conv"
     assert row["parameters"] == 431_242
     assert row["epochs"] == 2 == len(row["history"]["seconds"])
+    assert all(
+        own <= call
+        for own, call in zip(row["history"]["seconds"], row["history"]["call_seconds"], strict=True)
+    )
     assert row["samples"] == {"train": 400, "validation": 100, "test": 100}
     assert row["compiled"] == [0]
     assert row["seconds_a_sample"] == pytest.approx(row["history"]["seconds"][1] / 400)
