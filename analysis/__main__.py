@@ -44,15 +44,16 @@ def report(files: tuple[Path, ...], output: Path | None) -> None:
       python -m analysis report results/0001_*.json --output reports/monday
     """
     # Imported here so that --help need not wait for pandas and matplotlib.
-    from analysis.report import build
+    from analysis.report.build import build
+    from analysis.report.folder import point_latest, write
 
     with _one_sentence():
         chosen = _newest(files)
         folder = output or REPORTS / _folder_name(chosen)
-        made = build.build(chosen, folder)
-        build.write(made, folder)
+        made = build(chosen, folder)
+        write(made, folder)
         if output is None:
-            build.point_latest(folder)
+            point_latest(folder)
             folder = REPORTS / "latest"
     for sentence in made.sentences[:3]:
         click.echo(sentence)

@@ -7,7 +7,6 @@ oneDNN's log, the instruction in XLA's program. Slow kernels that no detector sp
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -137,15 +136,14 @@ _REMEDIES_OF_GENERIC: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def _more_bytes(sight: Sight) -> Iterator[Finding]:
     """As two separate kernels, even perfect ones, it would be the slower one."""
-    own, dense = sight.kernels, sight.counterpart
-    dense = dense[dense["operation"].isin(traces.KERNELS)]
+    own, dense = sight.kernels, sight.counterpart_kernels
     least, least_dense = own["limit_seconds"].sum(), dense["limit_seconds"].sum()
     waiting = own.loc[own["bound_by"] == BANDWIDTH, "limit_seconds"].sum()
     lost = sight.case.is_separable and least > (1 + _CEILING_NOISE) * least_dense > 0
     if not lost or waiting < least / 2:
         return
     moved, moved_dense = own["bytes"].sum(), dense["bytes"].sum()
-    finding = sight.finding(
+    yield sight.finding(
         "more_bytes",
         own,
         f"Perfect kernels, each by itself, would still take {number(least / least_dense)} times as long as "
@@ -154,13 +152,13 @@ def _more_bytes(sight: Sight) -> Iterator[Finding]:
         f"{moved_dense / 1e6:.3g} MB); its kernels take",
         "",
         conv2d_may_help=True,
+        # That it must be slower does not say why a kernel is slower still.
+        explains=own.iloc[:0],
         bytes=float(moved),
         dense_bytes=float(moved_dense),
         limit_seconds=float(least),
         dense_limit_seconds=float(least_dense),
     )
-    # That it must be slower does not say why a kernel is slower still.
-    yield dataclasses.replace(finding, kernels=frozenset())
 
 
 def _outside_onednn(sight: Sight) -> Iterator[Finding]:
@@ -213,20 +211,18 @@ def _empty_lanes(sight: Sight) -> Iterator[Finding]:
     rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"]) & rows["padded"].astype(bool)]
     for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
         most = lanes / channels
-        finding = sight.finding(
+        yield sight.finding(
             "empty_lanes",
             alike,
             f"{channels} channel{'s' * (channels > 1)} padded to {lanes} vector lanes, which costs up to a "
             f"factor of {number(most)}: {_listed(alike)}",
             "",
             conv2d_may_help=True,
+            # A kernel further from its limit than that is slow for another reason too.
+            explains=alike[alike["of_limit"] * most >= SLOW],
             channels=int(channels),
             lanes=int(lanes),
         )
-        # A kernel further from its limit than that is slow for another reason too.
-        enough = alike[alike["of_limit"] * most >= SLOW]
-        explained = frozenset(zip(enough["operation"], enough["role"], strict=True))
-        yield dataclasses.replace(finding, kernels=explained)
 
 
 def _channels(row: pd.Series, case: ConvCase) -> int:
@@ -251,8 +247,7 @@ def _more_kernels(sight: Sight) -> Iterator[Finding]:
     case = sight.case
     if not case.is_separable or case.input_gradient:
         return
-    own, dense = sight.kernels, sight.counterpart
-    dense = dense[dense["operation"].isin(traces.KERNELS)]
+    own, dense = sight.kernels, sight.counterpart_kernels
     extra = own[(own["operation"] == POINTWISE) & (own["role"] == INPUT_GRADIENT)]
     if len(own) > 2 * len(dense) and len(extra):
         yield sight.finding(

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import cost, detectors, roofline, traces
-from analysis.findings import Finding, Sight
+from analysis.findings import Finding, Sight, plain
 from analysis.results import Results
 from analysis.roofline import Ceilings
 from analysis.traces import Trace
@@ -139,19 +139,16 @@ class Explanation:
             "ratio": self.ratio,
             "interval": [self.low, self.high],
             "verdict": self.verdict,
-            "factors": {
-                name: getattr(self.factors, name) for name in ("flops", "limit", "kernels", "outside")
-            },
+            "factors": dataclasses.asdict(self.factors),
             "operations": [
-                {key: _plain(value) for key, value in row.items()}
+                {key: plain(value) for key, value in row.items()}
                 for row in self.operations.to_dict("records")
             ],
             "accounted": dict(self.accounted),
             "accounted_of_untraced": dict(self.accounted_of_untraced),
             "drift": dict(self.drift),
             "findings": [
-                {**_finding_as_dict(finding), "trace": str(self.traces[finding.layer])}
-                for finding in self.findings
+                {**finding.as_dict(), "trace": str(self.traces[finding.layer])} for finding in self.findings
             ],
             "traces": {layer: str(folder) for layer, folder in self.traces.items()},
         }
@@ -189,7 +186,7 @@ def explain(results: Results, comparisons: pd.DataFrame) -> Explained:
     devices = roofline.ceilings(results.ceilings)
     folders = _folders(results)
     read, problems, reasons = _read(comparisons, folders)
-    compiled = {(case, case.device): trace.compiled for case, trace in read.items()}
+    compiled = {case: trace.compiled for case, trace in read.items()}
     found, missing = [], []
     for row in comparisons.to_dict("records"):
         dense, separable = row["dense_case"], row["separable_case"]
@@ -365,31 +362,9 @@ def _why_not(
     return ""
 
 
-def _otherwise_on(case: ConvCase, compiled: Mapping[tuple[ConvCase, str], bool]) -> Iterator[str]:
+def _otherwise_on(case: ConvCase, compiled: Mapping[ConvCase, bool]) -> Iterator[str]:
     """Devices on which the same case met the other compiler."""
-    for (other, device), by_xla in compiled.items():
-        same = device != case.device and dataclasses.replace(other, device=case.device) == case
-        if same and by_xla != compiled[case, case.device]:
-            yield device
-
-
-def _finding_as_dict(finding: Finding) -> dict[str, Any]:
-    return {
-        "code": finding.code,
-        "layer": finding.layer,
-        "seconds": finding.seconds,
-        "share": finding.share,
-        "says": finding.says,
-        "advice": finding.advice,
-        "remedies": list(finding.remedies),
-        "evidence": {key: _plain(value) for key, value in finding.evidence.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null."""
-    if isinstance(value, list):
-        return [{key: _plain(part) for key, part in entry.items()} for entry in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and np.isnan(value) else value
+    for other, by_xla in compiled.items():
+        elsewhere = other.device != case.device and dataclasses.replace(other, device=case.device) == case
+        if elsewhere and by_xla != compiled[case]:
+            yield other.device

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis import remedies, traces, verdicts
@@ -57,6 +58,24 @@ class Finding:
     def title(self) -> str:
         return TITLES[self.code]
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it; numbers that do not exist are null."""
+        return {
+            "code": self.code,
+            "layer": self.layer,
+            "seconds": self.seconds,
+            "share": self.share,
+            "says": self.says,
+            "advice": self.advice,
+            "remedies": list(self.remedies),
+            "evidence": {key: plain(value) for key, value in self.evidence.items()},
+        }
+
+
+def keys(kernels: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """What identifies each of ``kernels`` in a step: (operation, role)."""
+    return frozenset(zip(kernels["operation"], kernels["role"], strict=True))
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -83,6 +102,11 @@ class Sight:
         """The convolutions themselves."""
         return self.operations[self.operations["operation"].isin(traces.KERNELS)]
 
+    @property
+    def counterpart_kernels(self) -> pd.DataFrame:
+        """The convolutions of the other layer."""
+        return self.counterpart[self.counterpart["operation"].isin(traces.KERNELS)]
+
     def of(self, *names: str) -> pd.DataFrame:
         """The rows of these operations."""
         return self.operations[self.operations["operation"].isin(names)]
@@ -95,10 +119,12 @@ class Sight:
         advice: str,
         *tried: str,
         conv2d_may_help: bool = False,
+        explains: pd.DataFrame | None = None,
         **evidence: Any,
     ) -> Finding:
         """A finding on ``rows``, whose time ``says`` ends with; their numbers are evidence too.
 
+        ``explains``: the kernels among ``rows`` whose slowness it explains, if not all.
         Where ``conv2d_may_help``, and the separable layer is slower, to use Conv2D is advice too.
         """
         if conv2d_may_help and self.case.is_separable and self.verdict == verdicts.SLOWER:
@@ -115,5 +141,14 @@ class Sight:
             advice,
             tried,
             {**evidence, "kernels": kernels[list(_OF_KERNELS)].to_dict("records")},
-            frozenset(zip(kernels["operation"], kernels["role"], strict=True)),
+            keys(kernels if explains is None else explains),
         )
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null."""
+    if isinstance(value, list):
+        return [{key: plain(part) for key, part in entry.items()} for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and np.isnan(value) else value

@@ -28,6 +28,16 @@ def noise(results: Results, case: ConvCase, replicates: int) -> float:
     return verdicts.noise((alike if len(alike) else controls)["control_ratio"], replicates)
 
 
+def estimate(rows: pd.DataFrame, scale: float = 1.0) -> stats.Estimate:
+    """The ratio of one comparison, from ``ratio`` and ``ratios`` of ``rows``, a row a run; times ``scale``.
+
+    From one run, the median of its turns; from several, one ratio a run, since runs are what varies.
+    """
+    if len(rows) == 1:
+        return stats.median([scale * ratio for ratio in rows.iloc[0]["ratios"]])
+    return stats.geometric_mean(scale * rows["ratio"])
+
+
 def table(results: Results) -> pd.DataFrame:
     """One row a comparison that has both layers.
 
@@ -58,7 +68,7 @@ def _row(group: pd.DataFrame, results: Results) -> dict[str, object]:
     separable = group[group["layer"].isin(list(DENSE_OF))]
     dense = group[~group.index.isin(separable.index)]
     case = separable.iloc[0]["case"]
-    ratio = _ratio(separable)
+    ratio = estimate(separable)
     threshold = noise(results, case, replicates=len(separable))
     verdict = verdicts.judge(ratio, threshold)
     row = {
@@ -85,10 +95,3 @@ def _row(group: pd.DataFrame, results: Results) -> dict[str, object]:
         row |= {f"{word}_{name}": float(rows[name].median()) for name in _OF_LAYERS}
     row["promised"] = row["separable_flops"] / row["dense_flops"]
     return row
-
-
-def _ratio(separable: pd.DataFrame) -> stats.Estimate:
-    """From one run, the median of its turns; from several, one ratio a run, since runs are what varies."""
-    if len(separable) == 1:
-        return stats.median(separable.iloc[0]["ratios"])
-    return stats.geometric_mean(separable["ratio"])

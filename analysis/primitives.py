@@ -33,8 +33,8 @@ COLUMNS = (
     "seconds_a_step",
 )
 _KEYS = list(COLUMNS[:6])
-#: What ``bench.profiling`` writes before every step.
-_STEP = "bench_step "
+#: What ``bench.profiling`` calls a step: before each one in the log, around it in the trace.
+STEP = "bench_step"
 _CONVOLUTION, _REORDER = "convolution", "reorder"
 
 
@@ -80,7 +80,7 @@ def _executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
         raise LogError(f"{log} was cut off in line {len(lines)}")
     rows, steps = [], 0
     for number, line in enumerate(lines, start=1):
-        steps += line.startswith(_STEP)
+        steps += line.startswith(f"{STEP} ")
         match = _PREFIX.match(line)
         if not match:
             continue

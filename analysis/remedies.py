@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import pairs, stats, verdicts
+from analysis import pairs, verdicts
 from analysis.results import Results
 from analysis.wording import number
 from bench.cases import ConvCase
@@ -61,11 +61,7 @@ def in_words(row: Mapping[str, Any]) -> str:
 
 def _row(name: str, group: pd.DataFrame, results: Results) -> dict[str, object]:
     case, remedied = group.iloc[-1]["case"], group.iloc[-1]["remedied"]
-    per_image = case.batch / remedied.batch
-    if len(group) == 1:
-        ratio = stats.median([per_image * value for value in group.iloc[0]["ratios"]])
-    else:
-        ratio = stats.geometric_mean(per_image * group["ratio"])
+    ratio = pairs.estimate(group, scale=case.batch / remedied.batch)
     noise = pairs.noise(results, case, replicates=len(group))
     return {
         "name": name,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,15 +24,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import hlo, primitives, xplane
+from analysis import events, hlo, intervals, primitives, xplane
 from analysis.cost import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
-from analysis.primitives import LogError
+from analysis.events import Operation
+from analysis.intervals import Intervals
+from analysis.primitives import STEP, LogError
 from analysis.xplane import Line, TraceError
 from bench.cases import ConvCase
 
 #: What ``bench.profiling`` leaves in a case's folder.
 LOG, CAPTURE, PROGRAM = "onednn.log", "capture.json", "optimized_hlo.txt"
-STEP = "bench_step"
 #: The implementation of whatever XLA compiled.
 XLA = "xla"
 
@@ -66,23 +67,15 @@ _OTHERS = {
     "ReluGrad": "activation",
     "Cast": "cast",
 }
-#: An operation that a graph's executor ran, "scope/name:Type".
-_OPERATION = re.compile(r"^[^:]*:(_?[A-Za-z]\w*)$")
-#: These hold other operations.
-_CONTAINERS = re.compile(r"^(?:Stateful)?PartitionedCall$|^(?:Stateless)?(?:While|If)$|^Xla|^_Xla|^__")
-_EAGER = "EagerLocalExecute: "
-_RUNS = "KernelAndDeviceFunc::Run"
 _EXECUTES = frozenset(
     {
         *("ExecutorState::Process", "ExecutorDoneCallback", "FunctionRun", "ThunkExecutor::Execute"),
         *("CpuExecutable::ExecuteAsyncOnStream",),
     }
 )
-_WAITS = frozenset({_RUNS, "BlockUntilReady"})
+_WAITS = frozenset({events.RUNS, "BlockUntilReady"})
 #: A function compiled by XLA.
 _COMPILED = re.compile(r"^CpuExecutable::|^ThunkExecutor::|:_?Xla|^Xla")
-
-Intervals = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -134,9 +127,10 @@ def read(folder: Path, case: ConvCase) -> Trace:
     captured = _captured(folder / CAPTURE, case)
     problems: list[str] = []
 
-    thunks = _thunks(lines)
+    thunks = events.thunks(lines)
     program = _program(folder / PROGRAM, set(thunks), problems)
-    operations = [*_graph_operations(lines), *_eager_operations(caller), *_thunk_operations(thunks)]
+    compiled = ((name, *thunk) for name, thunk in thunks.items())
+    operations = [*events.graph_operations(lines), *events.eager_operations(caller), *compiled]
     table = _attributed(operations, partial(_described, case=case, program=program), (starts, ends))
     overheads = _overheads(lines, caller, operations, (starts, ends), captured.get("caller_cpu_seconds"))
     table = pd.concat([table, overheads], ignore_index=True)
@@ -192,77 +186,6 @@ def _captured(file: Path, case: ConvCase) -> dict[str, list[float]]:
     return captured
 
 
-# --- operations: (name, starts, ends) -----------------------------------------------------------
-
-Operation = tuple[str, np.ndarray, np.ndarray]
-
-
-def _graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
-    """What the executors ran, by TensorFlow's type of operation."""
-
-    def is_one(name: str) -> bool:
-        match = _OPERATION.match(name)
-        return bool(match) and not _CONTAINERS.match(match[1])
-
-    for line in lines:
-        for name, starts, ends in line.where(is_one).by_name():
-            yield _OPERATION.match(name)[1], starts, ends
-
-
-def _eager_operations(caller: Line) -> Iterator[Operation]:
-    """What eager calls ran: the runtime's own event for running it, inside the call's."""
-    calls, runs = caller.where(lambda name: name.startswith(_EAGER)), caller.where(_RUNS.__eq__)
-    if not len(calls.starts) or not len(runs.starts):
-        return
-    enclosing = np.searchsorted(calls.starts, runs.starts, side="right") - 1
-    inside = (enclosing >= 0) & (runs.ends <= calls.ends[enclosing])
-    kinds = calls.kinds[enclosing]
-    for kind in np.unique(kinds[inside]):
-        name = calls.vocabulary[kind].removeprefix(_EAGER)
-        if name != "SyncDevice" and not _CONTAINERS.match(name):
-            chosen = inside & (kinds == kind)
-            yield name, runs.starts[chosen], runs.ends[chosen]
-
-
-def _thunks(lines: Iterable[Line]) -> dict[str, Intervals]:
-    """XLA's instructions: from an event's start to the event "end: ..." of the same name.
-
-    With several threads the first event is only the dispatch; the work ends elsewhere.
-    """
-    lines = list(lines)
-    ends = _collected(lines, lambda name: name.startswith("end: "))
-    names = {name.removeprefix("end: ") for name in ends}
-    starts = _collected(lines, names.__contains__)
-    paired = {}
-    for name, (begins, _) in starts.items():
-        finishes = np.sort(ends[f"end: {name}"][1])
-        place = np.searchsorted(finishes, begins)
-        # The next end after the start, if no later start lies between them.
-        kept = place < len(finishes)
-        kept[:-1] &= place[:-1] != place[1:]
-        paired[name] = (begins[kept], finishes[place[kept]])
-    return paired
-
-
-def _collected(lines: Iterable[Line], wanted: Callable[[str], bool]) -> dict[str, Intervals]:
-    """Intervals by name over all lines, sorted by start."""
-    found: dict[str, list[Intervals]] = {}
-    for line in lines:
-        for name, starts, ends in line.where(wanted).by_name():
-            found.setdefault(name, []).append((starts, ends))
-    joined = {}
-    for name, parts in found.items():
-        starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
-        order = np.argsort(starts, kind="stable")
-        joined[name] = (starts[order], ends[order])
-    return joined
-
-
-def _thunk_operations(thunks: Mapping[str, Intervals]) -> Iterator[Operation]:
-    for name, (starts, ends) in thunks.items():
-        yield name, starts, ends
-
-
 def _program(file: Path, names: set[str], problems: list[str]) -> hlo.Program | None:
     if not names:
         return None
@@ -315,12 +238,12 @@ def _attributed(
     operations: Iterable[Operation], describe: Callable[[str], dict[str, Any]], steps: Intervals
 ) -> pd.DataFrame:
     """One row an operation, with its calls and its part of the time, over the kept steps."""
-    operations = [(name, *_inside(starts, ends, steps)) for name, starts, ends in operations]
+    operations = [(name, *intervals.inside(starts, ends, steps)) for name, starts, ends in operations]
     operations = [operation for operation in operations if len(operation[1])]
     columns = ["operation", "role", "name", "implementation", "groups", "calls_a_step", "seconds_a_step"]
     if not operations:
         return pd.DataFrame(columns=columns)
-    shared, alone = _clocks([operation[1:] for operation in operations])
+    shared, alone = intervals.clocks([operation[1:] for operation in operations])
     count = len(steps[0])
     rows = [
         {
@@ -339,43 +262,6 @@ def _attributed(
     )
 
 
-def _inside(starts: np.ndarray, ends: np.ndarray, steps: Intervals) -> Intervals:
-    """The intervals that lie in one of ``steps``."""
-    place = np.searchsorted(steps[0], starts, side="right") - 1
-    kept = (place >= 0) & (starts < steps[1][np.maximum(place, 0)])
-    return starts[kept], np.minimum(ends[kept], steps[1][place[kept]])
-
-
-def _clocks(intervals: Iterable[Intervals]) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """Two clocks: one runs at 1/n while n of ``intervals`` run, one only while a single one does."""
-    starts, ends = (np.concatenate(column) for column in zip(*intervals, strict=True))
-    times = np.concatenate([starts, ends])
-    order = np.argsort(times, kind="stable")
-    times = times[order]
-    running = np.cumsum(np.concatenate([np.ones(len(starts)), -np.ones(len(ends))])[order])[:-1]
-    rates = (
-        np.divide(1.0, running, out=np.zeros_like(running), where=running > 0),
-        (running == 1).astype(float),
-    )
-    clocks = [np.concatenate([[0.0], np.cumsum(np.diff(times) * rate)]) for rate in rates]
-    return [partial(np.interp, xp=times, fp=clock) for clock in clocks]
-
-
-def _covered(intervals: Iterable[Intervals], steps: Intervals) -> float:
-    """Seconds of ``steps`` in which at least one of ``intervals`` runs."""
-    starts, ends = (np.concatenate(column) for column in zip(*intervals, strict=True))
-    if not len(starts):
-        return 0.0
-    order = np.argsort(starts, kind="stable")
-    starts, reach = starts[order], np.maximum.accumulate(ends[order])
-    first = np.concatenate([[True], starts[1:] > reach[:-1]])
-    begins = starts[first]
-    finishes = reach[np.concatenate([np.flatnonzero(first)[1:] - 1, [len(reach) - 1]])]
-    times = np.stack([begins, finishes], axis=1).ravel()
-    clock = np.cumsum(np.stack([np.zeros(len(begins)), finishes - begins], axis=1).ravel())
-    return float((np.interp(steps[1], times, clock) - np.interp(steps[0], times, clock)).sum())
-
-
 def _overheads(
     lines: Iterable[Line],
     caller: Line,
@@ -387,20 +273,20 @@ def _overheads(
     everywhere = list(lines)
     nothing = (np.empty(0), np.empty(0))
     claims: dict[str, tuple[Iterable[Line], Callable[[str], bool]]] = {
-        SYNCHRONISE: ([caller], f"{_EAGER}SyncDevice".__eq__),
+        SYNCHRONISE: ([caller], f"{events.EAGER}SyncDevice".__eq__),
         EXECUTOR: (everywhere, _EXECUTES.__contains__),
         IDLE: ([caller], _WAITS.__contains__),
         DISPATCH: ([caller], lambda name: name != STEP),
     }
     covered = [(starts, ends) for _, starts, ends in operations] or [nothing]
-    before = _covered(covered, steps)
+    before = intervals.covered(covered, steps)
     seconds, calls = {}, {}
     for name, (where, wanted) in claims.items():
         chosen = [line.where(wanted) for line in where]
         covered += [(line.starts, line.ends) for line in chosen]
-        reached = _covered(covered, steps)
+        reached = intervals.covered(covered, steps)
         seconds[name], before = reached - before, reached
-        calls[name] = sum(len(_inside(line.starts, line.ends, steps)[0]) for line in chosen)
+        calls[name] = sum(len(intervals.inside(line.starts, line.ends, steps)[0]) for line in chosen)
     count = len(steps[0])
     if caller_cpu_seconds:
         # The same clock ran through what the caller did inside its events, so that comes off.

@@ -159,8 +159,7 @@ def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
             "pytest bench/bench_mnist.py --benchmark-autosave runs it."
         ]
     found = [
-        *_slower(rows, epochs),
-        *_less_accurate(rows),
+        *_against_conv(rows, epochs),
         *_hybrid(rows),
         *_parameters(rows),
         *_depth(rows),
@@ -175,24 +174,16 @@ def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
     return found
 
 
-def _slower(rows: pd.DataFrame, epochs: int) -> list[str]:
+def _against_conv(rows: pd.DataFrame, epochs: int) -> list[str]:
     found = difference(rows, SEPARABLE, CONV)
     if found is None:
         return []
     return [
         f'"SeparableConv2D trains slower": {_holds(found.time.low > 1, found.time.high < 1)}. Over '
         f"{found.repeats} repeats of {epochs} epochs, the separable network trains "
-        f"{speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one."
-    ]
-
-
-def _less_accurate(rows: pd.DataFrame) -> list[str]:
-    found = difference(rows, SEPARABLE, CONV)
-    if found is None:
-        return []
-    return [
+        f"{speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one.",
         f'"It is less accurate": {_holds(found.accuracy.high < 0, found.accuracy.low > 0)}. Test accuracy '
-        f"differs by {_points(found.accuracy)}, test loss by {_signed(found.loss)}."
+        f"differs by {_points(found.accuracy)}, test loss by {_signed(found.loss)}.",
     ]
 
 

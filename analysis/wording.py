@@ -34,3 +34,8 @@ def percent(share: float) -> str:
     if math.isnan(share):
         return "–"
     return f"{100 * share:.0f} %" if share >= 0.00995 or share == 0 else f"{100 * share:.1g} %"
+
+
+def size(count: int) -> str:
+    """Bytes in KiB or MiB."""
+    return f"{count // 2**20} MiB" if count >= 2**20 else f"{count // 2**10} KiB"

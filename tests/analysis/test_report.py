@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from analysis import results
 from analysis.__main__ import main
-from analysis.report import build
+from analysis.report import folder as report_folder
+from analysis.report.build import build
 from bench.cases import ConvCase
 from tests.analysis import made_results as made
 
@@ -140,8 +141,8 @@ def test_a_failure_leaves_the_old_report_untouched(files, tmp_path, monkeypatch)
             raise OSError(28, "No space left on device")
         return original(path, content)
 
-    original = build._write
-    monkeypatch.setattr(build, "_write", full_disk)
+    original = report_folder._write
+    monkeypatch.setattr(report_folder, "_write", full_disk)
     result = run("report", files, "--output", folder)
     assert result.exit_code == 2
     assert "No space left" in result.output
@@ -196,7 +197,7 @@ def test_cases_that_could_not_run_are_listed_with_their_reason(tmp_path):
 def test_named_shapes_get_a_figure(tmp_path):
     cases = [ConvCase(in_channels=channels) for channels in (8, 16)]
     rows = [r for c in cases for r in made.comparison_rows(c, 0.002, 0.5, name=f"block ${c.in_channels}")]
-    report = build.build(results.load([made.save(tmp_path, rows)]), tmp_path)
+    report = build(results.load([made.save(tmp_path, rows)]), tmp_path)
     assert "named_shapes" in {picture.key for picture in report.pictures}
 
 

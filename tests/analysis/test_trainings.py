@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import pairs, results, trainings
-from analysis.report import build
+from analysis.report.build import build
 from bench.cases import SCHEMA, ConvCase
 from tests.analysis import made_results as made
 
@@ -112,7 +112,7 @@ def test_one_epoch_in_the_place_of_the_experiment_is_said_so(tmp_path):
 def test_without_trainings_nothing_is_said(tmp_path):
     found = loaded(tmp_path, made.comparison_rows(ConvCase(), 0.002, 0.5))
     assert trainings.sentences(found, trainings.chosen(found)) == []
-    assert 'id="mnist"' not in build.build(found, tmp_path).html
+    assert 'id="mnist"' not in build(found, tmp_path).html
 
 
 def test_the_isolated_layers_are_set_against_the_step(tmp_path):
@@ -143,7 +143,7 @@ def test_the_articles_own_arithmetic_is_recomputed():
 
 
 def test_the_report_has_a_section_on_mnist_with_curves_and_what_was_published(tmp_path):
-    report = build.build(loaded(tmp_path, experiment()), tmp_path)
+    report = build(loaded(tmp_path, experiment()), tmp_path)
     assert 'id="mnist"' in report.html
     assert {"learning_curves", "model_strips"} <= {picture.key for picture in report.pictures}
     assert "0.9926" in report.html

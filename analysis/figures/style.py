@@ -1,0 +1,62 @@
+"""Palette, text and axes that all figures share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+# Okabe and Ito's palette, safe for colour-blind readers.
+DENSE_COLOUR, SEPARABLE_COLOUR = "#0072B2", "#D55E00"
+DIRECTION_COLOURS = {"forward": "#009E73", "backward": "#CC79A7", "train": "#56B4E9"}
+INK, FAINT = "#222222", "#999999"
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Settings for all figures; SVG text stays text and ids are reproducible."""
+    with (
+        sns.axes_style("whitegrid", {"grid.color": "#e6e6e6"}),
+        plt.rc_context(
+            {
+                "font.size": 9,
+                "axes.titlesize": 10,
+                "axes.labelcolor": INK,
+                "text.color": INK,
+                "svg.fonttype": "none",
+                "svg.hashsalt": "separable-conv-bench",
+                "figure.constrained_layout.use": True,
+            }
+        ),
+    ):
+        yield
+
+
+def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float = 1.0) -> None:
+    """Log axes with ticks in plain numbers."""
+    for wanted, which, scale, set_scale in (
+        (x, axis.xaxis, 1.0, axis.set_xscale),
+        (y, axis.yaxis, scale_y, axis.set_yscale),
+    ):
+        if wanted:
+            set_scale("log")
+            which.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+            which.set_major_formatter(FuncFormatter(lambda value, _, s=scale: f"{value / s:g}"))
+            which.set_minor_formatter(NullFormatter())
+
+
+def plain(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def close(figure: Figure) -> None:
+    plt.close(figure)
