@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -85,15 +85,52 @@ def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None
         comparisons = pairs.table(chosen)
         if comparisons.empty:
             raise ResultsError("nothing here compares SeparableConv2D with Conv2D in lock-step")
-        if json_file == Path():
-            raise ResultsError("--json needs the name of a file")
         if case_id is not None:
             comparisons = _only(comparisons, case_id)
         found = explained(chosen, comparisons)
         if json_file:
-            _write_whole(json_file, json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n")
+            _write_json(json_file, found.as_dict())
     for line in terminal.explained(found, remedies.table(chosen, comparisons)):
         click.echo(line)
+
+
+@main.command()
+@click.argument("base")
+@click.argument("new")
+@click.option(
+    "--results",
+    "storage",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=STORAGE,
+    show_default=True,
+    help="where conditions look for runs",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
+)
+@click.option("--fail-on", type=click.Choice(["slower"]), help="exit with 1 where a case is slower")
+def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on: str | None) -> None:
+    """Say for each case whether NEW is slower or faster than BASE, or the same, or undecided.
+
+    Each of the two is a list with commas of result files, folders, and conditions on the environment.
+
+    \b
+    Examples:
+      python -m analysis compare tensorflow=2.20 tensorflow=2.21
+      python -m analysis compare .benchmarks/campaign/tf220 .benchmarks/campaign/tf221 --fail-on slower
+      python -m analysis compare monday.json tuesday.json,wednesday.json --json changes.json
+    """
+    from analysis import selection, terminal
+    from analysis.compare import compare as compared
+
+    with _one_sentence():
+        found = compared(selection.load(base, storage), selection.load(new, storage))
+        if json_file:
+            _write_json(json_file, found.as_dict())
+    for line in terminal.compared(found):
+        click.echo(line)
+    if fail_on and found.counts()[fail_on]:
+        sys.exit(1)
 
 
 @contextmanager
@@ -132,8 +169,13 @@ def _only(comparisons: pd.DataFrame, wanted: str) -> pd.DataFrame:
     return comparisons[chosen]
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """All of ``text``, or what was there before; a device or a pipe is written to, never replaced."""
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """All of ``content``, or what was there before; a device or a pipe is written to, never replaced."""
+    from analysis.results import ResultsError
+
+    if path == Path():
+        raise ResultsError("--json needs the name of a file")
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return

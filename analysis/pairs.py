@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from analysis import roofline, stats, verdicts
 from analysis.results import Results
+from analysis.verdicts import Verdict
 from bench.cases import DENSE_OF, DIRECTIONS, FIELDS, ConvCase
 
 #: What identifies a comparison: every field of its cases but the layer.
@@ -18,24 +21,45 @@ _OF_LAYERS = (
 )
 
 
-def noise(results: Results, case: ConvCase, replicates: int) -> float:
+def noise(layers: pd.DataFrame, case: ConvCase, replicates: int) -> float:
     """The noise that a comparison like ``case``, measured so often, is judged by.
 
-    From the controls on its device and in its mode or, where there are none, from all.
+    From the controls among ``layers`` (``Results.layers``) on its device and in its mode or, where there
+    are none, from all.
     """
-    controls = results.layers[results.layers["control_ratio"].notna()]
+    controls = layers[layers["control_ratio"].notna()]
     alike = controls[(controls["device"] == case.device) & (controls["mode"] == case.mode)]
     return verdicts.noise((alike if len(alike) else controls)["control_ratio"], replicates)
 
 
-def estimate(rows: pd.DataFrame, scale: float = 1.0) -> stats.Estimate:
-    """The ratio of one comparison, from ``ratio`` and ``ratios`` of ``rows``, a row a run; times ``scale``.
+def judge(
+    groups: Sequence[pd.DataFrame], noises: Sequence[float], scales: Sequence[float] | None = None
+) -> list[tuple[stats.Estimate, Verdict]]:
+    """The ratio of each comparison and its verdict, all judged together.
 
-    From one run, the median of its turns; from several, one ratio a run, since runs are what varies.
+    A group has a row a run, with ``ratio`` and the ``ratios`` of its turns; ``scales`` are factors on
+    them. From one run, the median of its turns is taken; from several, one ratio a run, since runs are
+    what varies.
     """
-    if len(rows) == 1:
-        return stats.median([scale * ratio for ratio in rows.iloc[0]["ratios"]])
-    return stats.geometric_mean(scale * rows["ratio"])
+    scaled = list(zip(groups, noises, scales or [1.0] * len(groups), strict=True))
+    several = [np.log(scale * group["ratio"].to_numpy(float)) for group, _, scale in scaled if len(group) > 1]
+    changes = iter(stats.changes(several))
+    found, p_values = [], []
+    for group, noise, scale in scaled:
+        if len(group) > 1:
+            change = next(changes)
+            found.append(change.ratio())
+            p_values.append(change.p)
+        else:
+            turns = [scale * ratio for ratio in group.iloc[0]["ratios"]]
+            found.append(stats.median(turns))
+            # What one run cannot see is in the noise, so that it is what must be exceeded.
+            p_values.append(stats.beyond(turns, noise))
+    rates = stats.false_discovery_rates(p_values)
+    return [
+        (ratio, verdicts.judge(ratio, noise, rate))
+        for ratio, noise, rate in zip(found, noises, rates, strict=True)
+    ]
 
 
 def table(results: Results) -> pd.DataFrame:
@@ -49,10 +73,16 @@ def table(results: Results) -> pd.DataFrame:
     """
     layers = results.layers[results.layers["ratio"].notna()]
     layers = roofline.with_limits(layers, roofline.ceilings(results.ceilings))
-    rows = [
-        _row(group, results)
+    groups = [
+        group
         for _, group in layers.groupby("pair", sort=False)
         if group["layer"].isin(list(DENSE_OF)).any() and group["layer"].isin(list(DENSE_OF.values())).any()
+    ]
+    separable = [group[group["layer"].isin(list(DENSE_OF))] for group in groups]
+    noises = [noise(results.layers, rows.iloc[0]["case"], len(rows)) for rows in separable]
+    rows = [
+        _row(group, ratio, verdict, threshold)
+        for group, (ratio, verdict), threshold in zip(groups, judge(separable, noises), noises, strict=True)
     ]
     return pd.DataFrame(sorted(rows, key=_natural_order))
 
@@ -64,13 +94,10 @@ def _natural_order(row: dict[str, object]) -> tuple:
     return (name, *settings, DIRECTIONS.index(row["direction"]))
 
 
-def _row(group: pd.DataFrame, results: Results) -> dict[str, object]:
+def _row(group: pd.DataFrame, ratio: stats.Estimate, verdict: Verdict, threshold: float) -> dict[str, object]:
     separable = group[group["layer"].isin(list(DENSE_OF))]
     dense = group[~group.index.isin(separable.index)]
     case = separable.iloc[0]["case"]
-    ratio = estimate(separable)
-    threshold = noise(results, case, replicates=len(separable))
-    verdict = verdicts.judge(ratio, threshold)
     row = {
         "pair": separable.iloc[0]["pair"],
         "dense_case": dense.iloc[0]["case"],

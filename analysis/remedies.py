@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import pairs, verdicts
+from analysis import pairs, stats, verdicts
 from analysis.results import Results
 from analysis.wording import number
 from bench.cases import ConvCase
@@ -32,12 +32,16 @@ def table(results: Results, comparisons: pd.DataFrame) -> pd.DataFrame:
     slower, undecided; by the rules of ``verdicts``). Conv2D in the place of a SeparableConv2D that is
     slower is a remedy too: its gain is the ratio in ``comparisons`` (see ``pairs.table``).
     """
-    rows = [
-        _row(name, group, results)
-        for (name, _), group in results.remedies.groupby(
+    groups = [
+        group
+        for _, group in results.remedies.groupby(
             ["name", results.remedies["case"].map(lambda case: case.id)], sort=False
         )
     ]
+    noises = [pairs.noise(results.layers, group.iloc[-1]["case"], len(group)) for group in groups]
+    scales = [group.iloc[-1]["case"].batch / group.iloc[-1]["remedied"].batch for group in groups]
+    judged = pairs.judge(groups, noises, scales)
+    rows = [_row(group, ratio, verdict.word) for group, (ratio, verdict) in zip(groups, judged, strict=True)]
     rows += [
         _dense_instead(row) for row in comparisons.to_dict("records") if row["verdict"] == verdicts.SLOWER
     ]
@@ -59,20 +63,18 @@ def in_words(row: Mapping[str, Any]) -> str:
     return f"{row['verdict']}: {gain} times as fast ({low} to {high}){per_image}"
 
 
-def _row(name: str, group: pd.DataFrame, results: Results) -> dict[str, object]:
-    case, remedied = group.iloc[-1]["case"], group.iloc[-1]["remedied"]
-    ratio = pairs.estimate(group, scale=case.batch / remedied.batch)
-    noise = pairs.noise(results, case, replicates=len(group))
+def _row(group: pd.DataFrame, ratio: stats.Estimate, word: str) -> dict[str, object]:
+    newest = group.iloc[-1]
     return {
-        "name": name,
-        "case_id": case.id,
-        "case": case,
-        "remedied": remedied,
+        "name": newest["name"],
+        "case_id": newest["case"].id,
+        "case": newest["case"],
+        "remedied": newest["remedied"],
         "gain": 1 / ratio.value,
         "low": 1 / ratio.high,
         "high": 1 / ratio.low,
         "replicates": len(group),
-        "verdict": _VERDICTS[verdicts.judge(ratio, noise).word],
+        "verdict": _VERDICTS[word],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -27,10 +27,12 @@ class ResultsError(ValueError):
 class Results:
     """Everything read, as tables.
 
-    ``runs``: one row a file: run, file, datetime, fingerprint, environment (a dict), grid.
+    ``runs``: one row a file: run, file, datetime, fingerprint, environment (a dict), grid, turns_with (the
+    campaign and replicate whose runs took turns; missing for a run by itself).
     ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
     ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
-    settled, contaminated, trace (the folder, where it still exists).
+    settled, contaminated, trace (the folder, where it still exists), slices (the median round of each turn
+    in seconds; the turns of runs of one campaign's replicate are the same).
     ``ceilings``: one row a limit and run: its fields, seconds (the fastest call).
     ``not_measured``: case id and reason.
     ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
@@ -54,7 +56,12 @@ class Results:
 
     def of_newest_environment(self) -> Results:
         """The runs whose environment has the fingerprint of the newest run's."""
-        kept = set(self.runs.loc[self.runs["fingerprint"] == self.environment["fingerprint"], "run"])
+        return self.of_runs(
+            set(self.runs.loc[self.runs["fingerprint"] == self.environment["fingerprint"], "run"])
+        )
+
+    def of_runs(self, kept: Set[int]) -> Results:
+        """Those runs alone."""
         return Results(*(table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables()))
 
     def _tables(self) -> tuple[pd.DataFrame, ...]:
@@ -96,6 +103,7 @@ def load(files: Iterable[Path]) -> Results:
                 "datetime": content["datetime"],
                 "fingerprint": environment["fingerprint"],
                 "environment": environment,
+                "turns_with": _turns_with(content["machine_info"].get("run", {})),
                 **{f"run_{key}": value for key, value in content["machine_info"].get("run", {}).items()},
             }
         )
@@ -124,7 +132,7 @@ def load(files: Iterable[Path]) -> Results:
 _LAYER_COLUMNS = (
     *("case", "id", *FIELDS, "shape", "pair", "name", "seconds", "seconds_q1", "seconds_q3", "seconds_min"),
     *("rounds", "ratio", "ratios", "control_ratio", "control_ratios", "first_call_seconds", "settled"),
-    *("contaminated", "trace"),
+    *("contaminated", "trace", "slices"),
 )
 _REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
 _TRAINING_COLUMNS = (
@@ -160,6 +168,7 @@ def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "settled": info["settled"],
         "contaminated": bool((info.get("noise") or {}).get("contaminated")),
         "trace": _trace_folder(file, info.get("trace")),
+        "slices": info.get("slices"),
     }
 
 
@@ -189,6 +198,11 @@ def _training(row: Mapping[str, Any]) -> dict[str, Any]:
         "compiled": compiled,
         "microseconds_a_sample": statistics.median(steady) / training["samples"]["train"] * 1e6,
     }
+
+
+def _turns_with(run: Mapping[str, Any]) -> tuple[str, int] | None:
+    campaign = run.get("campaign")
+    return (campaign["id"], campaign["replicate"]) if campaign else None
 
 
 def _trace_folder(file: Path, trace: str | None) -> Path | None:

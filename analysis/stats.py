@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, special, stats
 
 CONFIDENCE = 0.95
 
@@ -46,6 +47,171 @@ def mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
     centre, error = float(np.mean(numbers)), float(np.std(numbers, ddof=1)) / math.sqrt(len(numbers))
     reach = float(stats.t.ppf(0.5 + confidence / 2, len(numbers) - 1)) * error
     return Estimate(centre, centre - reach, centre + reach, confidence)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What many samples of few values each say of the variance of any of them.
+
+    A variance from three values is nearly worthless; but here hundreds of samples were taken in the same
+    way, and their variances scatter around a common one. ``variance`` and ``degrees`` say what that is and
+    what it is worth, in degrees of freedom; each sample's own variance is drawn towards it (Smyth,
+    Statistical Applications in Genetics and Molecular Biology 3(1), 2004: the moderated t statistic).
+    """
+
+    variance: float
+    degrees: float
+    #: All degrees of freedom that were seen: no interval rests on more.
+    most: float
+
+    @classmethod
+    def of(cls, variances: Sequence[float], degrees: Sequence[int]) -> Prior:
+        """From the variances of samples with so many degrees of freedom each (Smyth, section 6.2).
+
+        Too few samples, or those without any spread, say nothing: 0 degrees.
+        """
+        seen = [(v, d) for v, d in zip(variances, degrees, strict=True) if d > 0 and v > 0]
+        if len(seen) < _LEAST_SAMPLES:
+            return cls(0.0, 0.0, math.inf)
+        variance, half = (np.array(column, dtype=float) for column in zip(*seen, strict=True))
+        half /= 2
+        logs = np.log(variance) - special.digamma(half) + np.log(half)
+        beyond_chance = np.var(logs, ddof=1) - float(np.mean(special.polygamma(1, half)))
+        most = float(2 * half.sum())
+        if beyond_chance <= 0:
+            # They differ no more than chance would have it: all are one variance.
+            return cls(math.exp(float(np.mean(logs))), most, most)
+        own = _inverse_trigamma(beyond_chance)
+        return cls(math.exp(float(np.mean(logs)) + special.digamma(own) - math.log(own)), 2 * own, most)
+
+    def moderate(self, variance: float, degrees: int) -> tuple[float, float]:
+        """A sample's variance drawn towards the common one, and the degrees of freedom it then has."""
+        total = self.degrees + degrees
+        if not total:
+            return math.nan, 0.0
+        own = degrees * variance if degrees else 0.0
+        return (self.degrees * self.variance + own) / total, min(total, self.most)
+
+
+#: From fewer variances than this, nothing is said about the others.
+_LEAST_SAMPLES = 5
+NO_PRIOR = Prior(0.0, 0.0, math.inf)
+
+
+def _inverse_trigamma(value: float) -> float:
+    """The x with trigamma(x) = ``value`` > 0."""
+    return float(optimize.brentq(lambda x: special.polygamma(1, x) - value, 1e-6, 1e9))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A mean of logarithms of ratios, with what is needed to judge it.
+
+    ``value`` is the mean, ``error`` its standard error with ``degrees`` degrees of freedom: 0 where a
+    single value was seen. ``values`` is how many.
+    """
+
+    value: float
+    error: float
+    degrees: float
+    values: int
+
+    @property
+    def p(self) -> float:
+        """The probability of so large a mean, either way, where there is no change; NaN if unknown."""
+        if not self.degrees or not self.error:
+            return math.nan if not self.degrees else float(self.value == 0)
+        return float(2 * stats.t.sf(abs(self.value) / self.error, self.degrees))
+
+    def reach(self, confidence: float = CONFIDENCE) -> float:
+        """Half the width of the interval, in logarithms; infinite if unknown."""
+        if not self.degrees:
+            return math.inf
+        return float(stats.t.isf((1 - confidence) / 2, self.degrees)) * self.error
+
+    def with_more(self, values: int, degrees_each: int) -> Change:
+        """What it would be with so many more values like these."""
+        total = self.values + values
+        return dataclasses.replace(
+            self,
+            error=self.error * math.sqrt(self.values / total),
+            degrees=self.degrees + degrees_each * values,
+            values=total,
+        )
+
+    def ratio(self, confidence: float = CONFIDENCE) -> Estimate:
+        """As a ratio with its interval."""
+        reach = self.reach(confidence)
+        low, high = (
+            (self.value - reach, self.value + reach) if math.isfinite(reach) else (-math.inf, math.inf)
+        )
+        return Estimate(
+            math.exp(self.value),
+            math.exp(low),
+            math.exp(high) if math.isfinite(high) else math.inf,
+            confidence if self.degrees else 0.0,
+        )
+
+
+def changes(samples: Sequence[Sequence[float]]) -> list[Change]:
+    """The mean of each sample of log ratios; its variance moderated by all others (:class:`Prior`)."""
+    degrees = [len(sample) - 1 for sample in samples]
+    variances = [float(np.var(sample, ddof=1)) if len(sample) > 1 else math.nan for sample in samples]
+    prior = Prior.of(variances, degrees)
+    found = []
+    for sample, variance, own in zip(samples, variances, degrees, strict=True):
+        # Of a single value nothing says whether it is like the others.
+        moderated, total = prior.moderate(variance, own) if own else (math.nan, 0.0)
+        error = math.sqrt(moderated / len(sample)) if own else math.nan
+        found.append(Change(float(np.mean(sample)), error, total, len(sample)))
+    return found
+
+
+def differences(samples: Sequence[Sequence[float]], bases: Sequence[Sequence[float]]) -> list[Change]:
+    """The mean of each of ``samples`` less that of its base, of logarithms of independent values.
+
+    One variance for both, moderated by all others.
+    """
+    pairs = list(zip(samples, bases, strict=True))
+    degrees = [len(sample) + len(base) - 2 for sample, base in pairs]
+    variances = [
+        float(sum(np.var(part) * len(part) for part in pair)) / own if own else math.nan
+        for pair, own in zip(pairs, degrees, strict=True)
+    ]
+    prior = Prior.of(variances, degrees)
+    found = []
+    for (sample, base), variance, own in zip(pairs, variances, degrees, strict=True):
+        moderated, total = prior.moderate(variance, own) if own else (math.nan, 0.0)
+        error = math.sqrt(moderated * (1 / len(sample) + 1 / len(base))) if own else math.nan
+        value = float(np.mean(sample) - np.mean(base))
+        found.append(Change(value, error, total, min(len(sample), len(base))))
+    return found
+
+
+def beyond(ratios: Sequence[float], margin: float) -> float:
+    """The sign test's p-value of the median of ``ratios`` being no further from 1 than ``margin``.
+
+    Two-sided, of independent ratios; it agrees with the interval of :func:`median`.
+    """
+    logs, border = np.log(np.asarray(ratios, dtype=float)), math.log1p(margin)
+    most = max(int((logs > border).sum()), int((logs < -border).sum()))
+    return min(1.0, float(2 * stats.binom.sf(most - 1, len(logs), 0.5)))
+
+
+def false_discovery_rates(p_values: Sequence[float]) -> np.ndarray:
+    """Benjamini and Hochberg's adjusted p-values; what is missing stays missing and does not count."""
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(len(p), np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        adjusted[known] = stats.false_discovery_control(p[known])
+    return adjusted
+
+
+def cliffs_delta(values: Sequence[float], base: Sequence[float]) -> float:
+    """How much more often a value is above one of ``base`` than below: -1 to 1 (Cliff, 1993)."""
+    signs = np.sign(np.subtract.outer(np.asarray(values, float), np.asarray(base, float)))
+    return float(signs.mean())
 
 
 def geometric_mean(ratios: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:

@@ -1,16 +1,19 @@
-"""Explanations as lines of text."""
+"""Explanations and comparisons as lines of text."""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis import remedies, traces
+from analysis import remedies, traces, verdicts
+from analysis.compare import Compared
 from analysis.detectors import TOGETHER
 from analysis.explain import Explained, Explanation
-from analysis.wording import milliseconds, number, percent
+from analysis.selection import in_words
+from analysis.wording import milliseconds, number, percent, speed
 
 #: Operations under this share of a step are summed up in one line.
 _SMALL = 0.01
@@ -42,6 +45,42 @@ def explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
         yield f"not explained: {len(rows)} comparisons ({rows.iloc[0]['pair']}, ...): {reason}"
     if not found.pairs:
         yield "Trace some comparisons: pytest bench/ --profile telling --benchmark-autosave"
+
+
+def compared(found: Compared) -> Iterator[str]:
+    """What differs, every case that changed, and what could not be decided."""
+    yield f"base: {in_words(found.base)}"
+    yield f"new:  {in_words(found.new)}"
+    for difference in found.differences:
+        yield f"  {difference}"
+    for warning in found.warnings:
+        yield f"warning: {warning}"
+    cases = found.cases
+    counts = ", ".join(f"{word} {count}" for word, count in found.counts().items())
+    yield f"Of {len(cases)} cases the new environment is: {counts}."
+    known = cases["detectable"].replace(math.inf, math.nan)
+    if known.notna().any():
+        yield (
+            f"The smallest change that would have been called one: {percent(known.median())} in the median, "
+            f"{percent(known.max())} at most."
+        )
+    changed = cases[cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])]
+    for row in changed.sort_values("ratio", ascending=False).to_dict("records"):
+        yield (
+            f"  {row['verdict']}: {row['id']}: {speed(row['ratio'], row['low'], row['high'])}, "
+            f"{milliseconds(row['base_seconds'])} → {milliseconds(row['new_seconds'])} ms "
+            f"(false discovery rate {row['false_discovery_rate']:.2g}, effect size {row['effect_size']:+.2f})"
+        )
+    undecided = cases[cases["verdict"] == verdicts.UNDECIDED]
+    for (reason, needs), rows in undecided.groupby(["reason", "needs"], dropna=False):
+        more = "no number of runs known" if math.isnan(needs) else f"needs {needs:.0f} more of each"
+        yield (
+            f"  undecided: {len(rows)} ({rows.iloc[0]['id']}{', ...' * (len(rows) > 1)}): "
+            f"{verdicts.REASONS[reason]}; {more}"
+        )
+    for side, ids in (("BASE", found.only_in_base), ("NEW", found.only_in_new)):
+        if ids:
+            yield f"only in {side}: {', '.join(ids)}"
 
 
 def _explanation(explanation: Explanation, gains: pd.DataFrame) -> Iterator[str]:

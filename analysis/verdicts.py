@@ -1,4 +1,9 @@
-"""From an interval and this machine's noise to a word that may be relied on."""
+"""From an interval, this machine's noise and the number of questions asked to a word that may be relied on.
+
+A difference must be unlikely to be chance among all that were judged together, and it must be larger than
+what this machine shows where there is none: the first alone would call every quirk of a process a
+difference, given enough runs; the second alone would call chance one.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,9 @@ from analysis.stats import Estimate
 
 SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
 
+#: Of the differences found in one table, no more than this share shall be chance (Benjamini and
+#: Hochberg, Journal of the Royal Statistical Society B 57(1), 1995).
+FALSE_DISCOVERIES = 0.05
 #: No effect below this is called a difference, however quiet the machine seems.
 LEAST_NOISE = 0.02
 #: What one run cannot see: how much a ratio moves between runs. Over the three runs of
@@ -21,11 +29,25 @@ SINGLE_RUN_NOISE = 0.10
 #: An interval worth less than this decides nothing.
 LEAST_CONFIDENCE = 0.93
 
+#: Why a verdict is what it is: code -> words.
+REASONS = {
+    "beyond_noise": "beyond the noise, and not by chance",
+    "within_noise": "the whole interval is within the noise",
+    "few_turns": "too few turns for an interval",
+    "few_replicates": "too few runs for an interval",
+    "chance": "it may be chance: more runs narrow the interval",
+    "small": "it is no chance, but no larger than the noise",
+}
+
 
 @dataclass(frozen=True)
 class Verdict:
     word: str
-    reason: str
+    code: str
+
+    @property
+    def reason(self) -> str:
+        return REASONS[self.code]
 
 
 def noise(control_ratios: Iterable[float], replicates: int) -> float:
@@ -39,15 +61,21 @@ def noise(control_ratios: Iterable[float], replicates: int) -> float:
     return max([floor, *([float(np.percentile(changes, 95))] if changes else [])])
 
 
-def judge(ratio: Estimate, noise: float) -> Verdict:
-    """What ``ratio`` (time of the layer over time of its base) says, given the noise."""
+def judge(ratio: Estimate, noise: float, false_discovery_rate: float) -> Verdict:
+    """What ``ratio`` (time of the layer over time of its base) says, given the noise.
+
+    ``false_discovery_rate`` is the adjusted p-value of there being a difference, among all that
+    are judged together; NaN where it is unknown.
+    """
+    if not ratio.confidence or math.isnan(false_discovery_rate):
+        return Verdict(UNDECIDED, "few_replicates")
     if ratio.confidence < LEAST_CONFIDENCE:
-        return Verdict(UNDECIDED, "too few turns for an interval")
+        return Verdict(UNDECIDED, "few_turns")
     low, high = 1 / (1 + noise), 1 + noise
-    if ratio.low > high:
-        return Verdict(SLOWER, "beyond the noise")
-    if ratio.high < low:
-        return Verdict(FASTER, "beyond the noise")
     if ratio.low >= low and ratio.high <= high:
-        return Verdict(SAME, "within the noise")
-    return Verdict(UNDECIDED, "the interval crosses the border of the noise: more runs narrow it")
+        return Verdict(SAME, "within_noise")
+    if false_discovery_rate > FALSE_DISCOVERIES:
+        return Verdict(UNDECIDED, "chance")
+    if low <= ratio.value <= high:
+        return Verdict(UNDECIDED, "small")
+    return Verdict(SLOWER if ratio.value > 1 else FASTER, "beyond_noise")

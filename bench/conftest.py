@@ -7,8 +7,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from bench import advice, environment, grids
+from bench import advice, grids
 from bench.cases import DIRECTIONS, DTYPES, MODES
+from bench.fingerprint import differences
 from bench.mnist.models import MODELS
 from bench.profiling import ProfilingError
 from bench.progress import Progress
@@ -176,9 +177,10 @@ def pytest_benchmark_compare_machine_info(benchmarksession, machine_info, compar
     shown two equal sides.
     """
     saved = compared_benchmark["machine_info"]
-    different = environment.differences(machine_info["environment"], saved.get("environment", {}))
+    different = differences(saved.get("environment", {}), machine_info["environment"])
     if different:
-        benchmarksession.logger.warning(f"The saved run had another environment: {'; '.join(different)}")
+        said = "; ".join(map(str, different))
+        benchmarksession.logger.warning(f"The saved run had another environment: {said}")
     compared_benchmark["machine_info"] = machine_info
 
 

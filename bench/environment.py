@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 import resource
@@ -14,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.fingerprint import fingerprint
 from bench.onednn import OneDnn
 
 #: Variables that change which kernel runs, or how. Those that are set become part of the environment.
@@ -25,9 +24,6 @@ _FLAG_PREFIXES = (
 )
 #: Those among them that change only what is printed.
 _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE"}
-#: What varies between two runs of the same environment.
-_VOLATILE = ("fingerprint", "load_at_start", "busy_at_start", "frequency_governor", "turbo", "throttled")
-
 #: Above this share of stolen time a case is marked contaminated: a rule, set before looking at results.
 CONTAMINATED_STEAL = 0.05
 
@@ -65,29 +61,12 @@ def describe(
     return {**facts, "fingerprint": fingerprint(facts)}
 
 
-def fingerprint(environment: Mapping[str, Any]) -> str:
-    """Ten hexadecimal digits, equal for two runs exactly where nothing lasting differs between them."""
-    lasting = {key: value for key, value in environment.items() if key not in _VOLATILE}
-    text = json.dumps(lasting, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
 def flags(variables: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in sorted(variables.items())
         if name.startswith(_FLAG_PREFIXES) and name not in _NO_FLAGS
     }
-
-
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What lasting differs between two environments, one readable entry each."""
-    names = sorted((set(one) | set(other)) - set(_VOLATILE))
-    return [
-        f"{name}: {other.get(name)} then, {one.get(name)} now"
-        for name in names
-        if one.get(name) != other.get(name)
-    ]
 
 
 @dataclass(frozen=True)

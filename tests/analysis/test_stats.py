@@ -59,3 +59,98 @@ def test_the_ratio_of_the_inverse_is_the_inverse(ratios):
     one, other = stats.geometric_mean(ratios), stats.geometric_mean([1 / r for r in ratios])
     assert other.value == pytest.approx(1 / one.value)
     assert other.low == pytest.approx(1 / one.high)
+
+
+def noises(random, kind, cases, runs):
+    """Log ratios of runs where nothing changed: cases differ in how much they vary, as measured here."""
+    scale = 0.021 * np.exp(0.6 * random.standard_normal((cases, 1)))
+    if kind == "heavy tails":
+        return scale * random.standard_t(3, (cases, runs)) / np.sqrt(3)
+    if kind == "drift":
+        # What lock-step leaves of a machine that gets slower and faster again, case by case its own.
+        steps = random.standard_normal((cases, runs)).cumsum(axis=1)
+        steps -= steps.mean(axis=1, keepdims=True)
+        return scale * (random.standard_normal((cases, runs)) + 0.2 * steps)
+    return scale * random.standard_normal((cases, runs))
+
+
+@pytest.mark.parametrize("kind", ["normal", "heavy tails", "drift"])
+@pytest.mark.parametrize(("cases", "runs"), [(20, 3), (20, 8), (150, 3), (300, 5)])
+def test_moderated_intervals_cover_the_truth_at_the_sizes_used(kind, cases, runs):
+    random = np.random.default_rng(5)
+    covered = []
+    for _ in range(max(6, 3000 // cases)):
+        for change in stats.changes(noises(random, kind, cases, runs)):
+            covered.append(abs(change.value) <= change.reach())
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_moderated_intervals_of_differences_cover_the_truth():
+    random = np.random.default_rng(6)
+    covered = []
+    for _ in range(60):
+        both = noises(random, "normal", 50, 8)
+        one, other = both[:, :4], both[:, 4:]
+        covered += [abs(change.value) <= change.reach() for change in stats.differences(one, other)]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_the_prior_is_found_again():
+    random = np.random.default_rng(8)
+    degrees, common, own = 8.0, 0.0004, 3
+    variances = common * degrees / random.chisquare(degrees, 4000)
+    seen = variances * random.chisquare(own, 4000) / own
+    prior = stats.Prior.of(seen, [own] * 4000)
+    assert prior.variance == pytest.approx(common, rel=0.1)
+    assert prior.degrees == pytest.approx(degrees, rel=0.25)
+
+
+def test_samples_alike_share_one_variance_and_few_samples_share_nothing():
+    random = np.random.default_rng(9)
+    samples = 0.02 * random.standard_normal((200, 3))
+    variances = samples.var(axis=1, ddof=1)
+    prior = stats.Prior.of(variances, [2] * 200)
+    assert prior.degrees > 50
+    assert prior.variance == pytest.approx(0.0004, rel=0.15)
+    assert stats.Prior.of(variances[:4], [2] * 4) == stats.NO_PRIOR
+
+
+def test_without_others_a_change_is_students_interval():
+    (change,) = stats.changes([np.log([0.4, 0.5, 0.625])])
+    plain = stats.geometric_mean([0.4, 0.5, 0.625])
+    ratio = change.ratio()
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((plain.low, plain.value, plain.high))
+
+
+def test_of_a_single_run_nothing_is_known():
+    for change in (stats.changes([[0.5]])[0], stats.differences([[0.5]], [[0.1]])[0]):
+        assert np.isnan(change.p)
+        assert change.reach() == np.inf
+        assert change.ratio().confidence == 0
+
+
+def test_more_values_narrow_the_interval():
+    (change,) = stats.changes([[0.01, 0.02, 0.03]])
+    more = change.with_more(3, degrees_each=1)
+    assert (more.values, more.degrees) == (6, change.degrees + 3)
+    assert more.reach() < change.reach()
+
+
+def test_false_discovery_rates_ignore_what_is_missing():
+    rates = stats.false_discovery_rates([0.01, np.nan, 0.04, 0.03])
+    assert rates[[0, 2, 3]] == pytest.approx([0.03, 0.04, 0.04])
+    assert np.isnan(rates[1])
+
+
+def test_the_sign_test_agrees_with_the_interval_of_the_median():
+    random = np.random.default_rng(10)
+    for _ in range(300):
+        ratios = np.exp(0.1 + 0.05 * random.standard_normal(25))
+        outside = stats.median(ratios).low > 1.10
+        assert (stats.beyond(ratios, 0.10) <= 1 - stats.median(ratios).confidence) == outside
+
+
+def test_cliffs_delta_is_one_where_every_value_is_above():
+    assert stats.cliffs_delta([3, 4], [1, 2]) == 1
+    assert stats.cliffs_delta([1, 2], [1, 2]) == 0
+    assert stats.cliffs_delta([1], [2]) == -1

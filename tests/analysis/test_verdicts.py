@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -11,29 +13,34 @@ from analysis.stats import Estimate
         (1.2, 1.3, "slower"),
         (0.5, 0.6, "faster"),
         (0.98, 1.03, "same"),
-        (1.01, 1.2, "undecided"),
-        (0.8, 1.02, "undecided"),
-        (0.9, 1.2, "undecided"),
+        (1.01, 1.2, "slower"),
+        (1.01, 1.06, "undecided"),
         (1.051, 1.06, "slower"),
-        (1.04, 1.06, "undecided"),
     ],
 )
-def test_a_verdict_needs_an_interval_beyond_the_noise(low, high, word):
-    verdict = verdicts.judge(Estimate((low * high) ** 0.5, low, high), noise=0.05)
+def test_what_is_no_chance_must_also_be_beyond_the_noise(low, high, word):
+    verdict = verdicts.judge(Estimate((low * high) ** 0.5, low, high), 0.05, 0.001)
     assert verdict.word == word
     assert verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("rate", "code"), [(0.001, "beyond_noise"), (0.2, "chance"), (math.nan, "few_replicates")]
+)
+def test_what_is_beyond_the_noise_must_also_be_no_chance(rate, code):
+    assert verdicts.judge(Estimate(1.2, 1.1, 1.3), 0.05, rate).code == code
+
+
 def test_an_interval_of_few_turns_decides_nothing():
-    assert verdicts.judge(stats.median([1.5]), 0.05).word == "undecided"
-    assert verdicts.judge(stats.median([1.5] * 4), 0.05).word == "undecided"
-    assert verdicts.judge(stats.median([1.5] * 6), 0.05).word == "slower"
+    for turns, word in ((1, "undecided"), (4, "undecided"), (6, "slower")):
+        ratios = [1.5] * turns
+        assert verdicts.judge(stats.median(ratios), 0.05, stats.beyond(ratios, 0.05)).word == word
 
 
 def test_faster_is_the_mirror_image_of_slower():
     for low, high in ((1.06, 1.1), (1.01, 1.04), (1.02, 1.3)):
-        straight = verdicts.judge(Estimate(low, low, high), 0.05).word
-        mirrored = verdicts.judge(Estimate(1 / low, 1 / high, 1 / low), 0.05).word
+        straight = verdicts.judge(Estimate(low, low, high), 0.05, 0.01).word
+        mirrored = verdicts.judge(Estimate(1 / low, 1 / high, 1 / low), 0.05, 0.01).word
         assert {straight, mirrored} in ({"slower", "faster"}, {"same"}, {"undecided"})
 
 
@@ -45,10 +52,16 @@ def test_noise_is_what_the_controls_show_but_never_below_the_floor():
 
 def test_layers_that_are_equal_are_seldom_called_different():
     random = np.random.default_rng(3)
-    words = []
+    found = []
     for _ in range(400):
         # What one run cannot see varies from case to case: mostly 2 %, seldom 6 %.
         run = np.exp(random.choice([0.02, 0.03, 0.06], p=[0.6, 0.35, 0.05]) * random.standard_normal())
         turns = run * np.exp(0.04 * random.standard_t(3, 25))
-        words.append(verdicts.judge(stats.median(turns), verdicts.SINGLE_RUN_NOISE).word)
+        found.append(turns)
+    margin = verdicts.SINGLE_RUN_NOISE
+    rates = stats.false_discovery_rates([stats.beyond(turns, margin) for turns in found])
+    words = [
+        verdicts.judge(stats.median(turns), margin, rate).word
+        for turns, rate in zip(found, rates, strict=True)
+    ]
     assert np.isin(words, ["slower", "faster"]).mean() <= 0.01

@@ -5,25 +5,11 @@ from bench.environment import Noise, Reading
 from bench.onednn import OneDnn, parse
 from bench.progress import Progress
 
-FACTS = {"host": "a", "tensorflow": "2.21.0", "cores": 2, "load_at_start": 0.1, "turbo": None}
-
-
-def test_the_fingerprint_changes_with_what_lasts_and_with_nothing_else():
-    one = environment.fingerprint(FACTS)
-    assert environment.fingerprint({**FACTS, "load_at_start": 7.0}) == one
-    assert environment.fingerprint({**FACTS, "tensorflow": "2.22.0"}) != one
-    assert environment.fingerprint(dict(reversed(FACTS.items()))) == one
-
 
 def test_flags_are_the_variables_that_change_kernels():
     variables = {"TF_ENABLE_ONEDNN_OPTS": "0", "HOME": "/", "ONEDNN_VERBOSE": "1", "OMP_NUM_THREADS": "1"}
     variables |= {"TF_TOKEN_app_terraform_io": "a secret", "TF_CPP_MIN_LOG_LEVEL": "3"}
     assert environment.flags(variables) == {"OMP_NUM_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
-
-
-def test_differences_name_what_lasts_and_differs():
-    other = {**FACTS, "tensorflow": "2.20.0", "load_at_start": 3.0}
-    assert environment.differences(FACTS, other) == ["tensorflow: 2.20.0 then, 2.21.0 now"]
 
 
 def test_stolen_time_is_a_share_of_all_processor_time():

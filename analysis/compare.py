@@ -1,0 +1,245 @@
+"""Two environments -> a verdict a case: did it get slower?
+
+The unit is the run, since runs are what varies: tests over the rounds of two runs "find" a change in
+half of all cases that have none. Runs that took turns with each other (``bench.campaign``) are compared
+in pairs, turn by turn, so that drift of the machine does not pass for a change; others as two groups.
+All work is done with logarithms of times, and the variances of all cases inform each other
+(``stats.Prior``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import pairs, stats, verdicts
+from analysis.results import Results, ResultsError
+from analysis.selection import in_words
+from analysis.stats import Change
+from bench.fingerprint import Difference, differences
+
+#: How many more runs are worth naming.
+_MOST_RUNS = 1000
+
+
+@dataclass(frozen=True)
+class Compared:
+    """``base`` and ``new`` are environments.
+
+    ``cases`` has a row a case measured in both: ``id``, ``comparison``, ``layer``, ``direction``;
+    ``base_seconds`` and ``new_seconds`` (medians over runs); ``ratio`` (new time over base time) with
+    ``low`` and ``high`` of its 95 % interval; ``verdict`` of the new one, ``reason`` as a code;
+    ``p`` and its ``false_discovery_rate``; ``noise`` it was judged by; ``detectable``, the smallest
+    relative change that would have been called one; ``effect_size`` (Cliff's delta of the runs' times, 1:
+    every new run slower than every base run); ``base_runs``, ``new_runs``, ``paired``; ``needs``, how many
+    more runs of each could bring a verdict where there is none (missing where none could).
+    """
+
+    base: Mapping[str, Any]
+    new: Mapping[str, Any]
+    cases: pd.DataFrame
+    only_in_base: list[str]
+    only_in_new: list[str]
+
+    @property
+    def differences(self) -> list[Difference]:
+        return differences(self.base, self.new)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing any number."""
+        machine = [difference for difference in self.differences if difference.is_of_machine]
+        found = []
+        if machine:
+            found.append(
+                f"these are two machines, so every difference may be theirs: {'; '.join(map(str, machine))}"
+            )
+        if not self.differences:
+            found.append("nothing lasting differs between these environments: any difference is noise")
+        if len(self.cases) and not self.cases["paired"].all():
+            found.append(
+                "their runs did not take turns: drift of the machine may pass for a change; "
+                "python -m bench.campaign measures them in lock-step"
+            )
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Cases by verdict."""
+        found = self.cases["verdict"].value_counts()
+        return {word: int(found.get(word, 0)) for word in _WORDS}
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it; numbers that do not exist are null."""
+        return {
+            "base": in_words(self.base),
+            "new": in_words(self.new),
+            "differences": [dataclasses.asdict(difference) for difference in self.differences],
+            "warnings": self.warnings,
+            "verdicts": self.counts(),
+            "cases": [_as_dict(row) for row in self.cases.to_dict("records")],
+            "only_in_base": self.only_in_base,
+            "only_in_new": self.only_in_new,
+        }
+
+
+_WORDS = (verdicts.SLOWER, verdicts.FASTER, verdicts.SAME, verdicts.UNDECIDED)
+
+
+def compare(base: Results, new: Results) -> Compared:
+    """Judge every case that both have. Raises :class:`ResultsError` where they share none."""
+    ids = [case for case in dict.fromkeys(base.layers["id"]) if case in set(new.layers["id"])]
+    if not ids:
+        raise ResultsError("BASE and NEW have no case in common: measure the same grid in both")
+    together = _paired_runs(base, new)
+    rows = {
+        side: dict(list(results.layers.groupby("id", sort=False)))
+        for side, results in (("base", base), ("new", new))
+    }
+    samples = [_sample(rows["base"][case], rows["new"][case], together) for case in ids]
+    layers = pd.concat([base.layers, new.layers])
+    # A single run has no interval and so no verdict; that is told without a margin for it.
+    noises = [pairs.noise(layers, rows["new"][case].iloc[0]["case"], replicates=2) for case in ids]
+    judged = _judge(samples, noises)
+    table = pd.DataFrame(
+        [
+            {**_described(rows["base"][case], rows["new"][case], sample), **verdict}
+            for case, sample, verdict in zip(ids, samples, judged, strict=True)
+        ]
+    )
+    return Compared(
+        base.environment,
+        new.environment,
+        table,
+        [case for case in rows["base"] if case not in rows["new"]],
+        [case for case in rows["new"] if case not in rows["base"]],
+    )
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Logarithms of what the runs of one case measured: of ratios where ``paired``, else of seconds."""
+
+    paired: bool
+    values: list[float]
+    bases: list[float]
+
+
+def _paired_runs(base: Results, new: Results) -> list[tuple[int, int]]:
+    """Runs of the same replicate of the same campaign, as (run of ``base``, run of ``new``)."""
+    sides = [
+        {run["turns_with"]: run["run"] for run in side.runs.to_dict("records") if run["turns_with"]}
+        for side in (base, new)
+    ]
+    return [(sides[0][turns], sides[1][turns]) for turns in sides[0] if turns in sides[1]]
+
+
+def _sample(base: pd.DataFrame, new: pd.DataFrame, runs: list[tuple[int, int]]) -> _Sample:
+    of_base, of_new = ({row["run"]: row for row in side.to_dict("records")} for side in (base, new))
+    together = [(of_base[one], of_new[other]) for one, other in runs if one in of_base and other in of_new]
+    # Pairs say more than groups, but not one pair more than ten runs.
+    if together and len(together) == min(len(of_base), len(of_new)):
+        return _Sample(True, [_log_ratio(*pair) for pair in together], [])
+    logs = [[math.log(row["seconds"]) for row in side.values()] for side in (of_new, of_base)]
+    return _Sample(False, *logs)
+
+
+def _log_ratio(base: Mapping[str, Any], new: Mapping[str, Any]) -> float:
+    """Of two runs that took turns: the median over the turns, where both kept them all."""
+    one, other = base["slices"], new["slices"]
+    if one and other and len(one) == len(other):
+        return float(np.median(np.log(np.array(other) / np.array(one))))
+    return math.log(new["seconds"] / base["seconds"])
+
+
+def _judge(samples: list[_Sample], noises: list[float]) -> list[dict[str, Any]]:
+    found = _changes(samples)
+    p_values = [change.p for change in found]
+    rates = stats.false_discovery_rates(p_values)
+    judged = []
+    for place, (change, noise, rate) in enumerate(zip(found, noises, rates, strict=True)):
+        ratio = change.ratio()
+        verdict = verdicts.judge(ratio, noise, rate)
+        # So small a p would make it a discovery, given all others.
+        others = int(np.nansum(np.delete(rates, place) <= verdicts.FALSE_DISCOVERIES))
+        least_p = verdicts.FALSE_DISCOVERIES * min(1.0, (others + 1) / len(samples))
+        judged.append(
+            {
+                "ratio": ratio.value,
+                "low": ratio.low,
+                "high": ratio.high,
+                "verdict": verdict.word,
+                "reason": verdict.code,
+                "p": change.p,
+                "false_discovery_rate": float(rate),
+                "noise": noise,
+                "detectable": max(noise, _expm1(change.reach(1 - least_p))),
+                "needs": _needs(change, noise, least_p, samples[place].paired)
+                if verdict.word == verdicts.UNDECIDED
+                else math.nan,
+            }
+        )
+    return judged
+
+
+def _changes(samples: list[_Sample]) -> list[Change]:
+    """In the order of ``samples``; pairs and groups vary differently, so that each inform their own kind."""
+    paired = iter(stats.changes([sample.values for sample in samples if sample.paired]))
+    grouped = iter(
+        stats.differences(
+            [sample.values for sample in samples if not sample.paired],
+            [sample.bases for sample in samples if not sample.paired],
+        )
+    )
+    return [next(paired if sample.paired else grouped) for sample in samples]
+
+
+def _needs(change: Change, noise: float, least_p: float, paired: bool) -> float:
+    """How many more runs of each would decide, if they went on like these; NaN where none would.
+
+    A mean beyond the noise must be told from no change, one within it must have an interval within it.
+    """
+    if not change.degrees:
+        # Nothing is known of how runs vary; two are the fewest that show it.
+        return float(max(1, 2 - change.values))
+    border, size = math.log1p(noise), abs(change.value)
+    confidence, room = (1 - least_p, size) if size > border else (stats.CONFIDENCE, border - size)
+    for more in range(1, _MOST_RUNS):
+        if change.with_more(more, degrees_each=1 if paired else 2).reach(confidence) < room:
+            return float(more)
+    return math.nan
+
+
+def _described(base: pd.DataFrame, new: pd.DataFrame, sample: _Sample) -> dict[str, Any]:
+    case = new.iloc[0]["case"]
+    return {
+        "id": case.id,
+        "comparison": case.comparison,
+        "layer": case.layer,
+        "direction": case.direction,
+        "base_seconds": float(base["seconds"].median()),
+        "new_seconds": float(new["seconds"].median()),
+        "base_runs": len(base),
+        "new_runs": len(new),
+        "paired": sample.paired,
+        "effect_size": stats.cliffs_delta(new["seconds"], base["seconds"]),
+    }
+
+
+def _as_dict(row: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in row.items() if name not in ("low", "high")}
+    found = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in plain.items()
+    }
+    interval = [row["low"], row["high"]] if row["low"] > 0 and math.isfinite(row["high"]) else None
+    return {**found, "interval": interval}
+
+
+def _expm1(value: float) -> float:
+    return math.expm1(value) if value < 100 else math.inf

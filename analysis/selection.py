@@ -1,0 +1,77 @@
+"""Which saved runs are meant: files, folders, or conditions on their environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis import results
+from analysis.results import Results, ResultsError
+
+_CONDITION = re.compile(r"^([A-Za-z_][\w.]*)=(.*)$")
+
+
+def load(wanted: str, storage: Path) -> Results:
+    """The runs that ``wanted`` names, all of one environment.
+
+    ``wanted`` is a comma-separated list. Each part is a result file, a folder of them, or a condition
+    such as ``tensorflow=2.20``, ``onednn=off`` or ``flags.OMP_NUM_THREADS=1``, which every run must meet;
+    with conditions alone, the runs in ``storage`` are looked through. Raises :class:`ResultsError`.
+    """
+    paths, conditions = _parts(wanted)
+    found = results.load(results.find(paths or [storage]))
+    kept = [run for run in found.runs.to_dict("records") if _meets(run["environment"], conditions)]
+    if not kept:
+        there = sorted({in_words(run["environment"]) for run in found.runs.to_dict("records")})
+        raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
+    environments = {run["fingerprint"]: in_words(run["environment"]) for run in kept}
+    if len(environments) > 1:
+        raise ResultsError(
+            f"{wanted!r} names runs of {len(environments)} environments, where one is needed: "
+            f"{'; '.join(sorted(environments.values()))}"
+        )
+    return found.of_runs({run["run"] for run in kept})
+
+
+def in_words(environment: Mapping[str, Any]) -> str:
+    """An environment, short: ``tensorflow 2.21.0, keras 3.15.1, onednn on (0123456789)``."""
+    backend = environment["backend"]
+    facts = {
+        backend: environment.get(backend),
+        "keras": environment["keras"],
+        "onednn": environment["onednn"],
+    }
+    facts |= environment.get("flags", {})
+    return f"{', '.join(f'{name} {value}' for name, value in facts.items())} ({environment['fingerprint']})"
+
+
+def _parts(wanted: str) -> tuple[list[Path], dict[str, str]]:
+    paths, conditions = [], {}
+    for part in filter(None, (part.strip() for part in wanted.split(","))):
+        match = _CONDITION.match(part)
+        # A file may be called so, too.
+        if match and not Path(part).exists():
+            conditions[match[1]] = match[2]
+        else:
+            paths.append(Path(part))
+    if not paths and not conditions:
+        raise ResultsError("name a result file, a folder, or a condition such as tensorflow=2.20")
+    return paths, conditions
+
+
+def _meets(environment: Mapping[str, Any], conditions: Mapping[str, str]) -> bool:
+    return all(_is(_fact(environment, name.split(".")), value) for name, value in conditions.items())
+
+
+def _fact(facts: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        facts = facts.get(name) if isinstance(facts, Mapping) else None
+    return facts
+
+
+def _is(fact: Any, wanted: str) -> bool:
+    """``2.20`` is also every ``2.20.x``."""
+    text = "" if fact is None else str(fact)
+    return text == wanted or text.startswith(f"{wanted}.")

@@ -1,0 +1,212 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from analysis import results
+from analysis.__main__ import main
+from analysis.compare import compare
+from analysis.results import ResultsError
+from bench.cases import ConvCase
+from tests.analysis import made_results as made
+
+CASES = [
+    ConvCase(in_channels=channels, direction=d) for channels in range(1, 21) for d in ("forward", "train")
+]
+
+
+def save(folder, label, times, *, campaign="", control=1.005, **environment):
+    """A file a run; ``times`` is one list of seconds a run, an entry a case."""
+    (folder / label).mkdir(parents=True, exist_ok=True)
+    files = []
+    for run, seconds in enumerate(times):
+        pairs = {"rounds": 1, "ratio": control, "spread": [control] * 2, "ratios": [control]}
+        rows = [
+            made.layer_row(case, float(value), control=pairs, slices=[float(value)] * 4)
+            for case, value in zip(CASES, seconds, strict=False)
+        ]
+        content = made.content(rows, when=f"2026-01-{run + 1:02}T00:00:00+00:00", **environment)
+        if campaign:
+            content["machine_info"]["run"]["campaign"] = {
+                "id": campaign, "replicate": run + 1, "label": label
+            }  # fmt: skip
+        files.append(folder / label / f"{run}.json")
+        files[-1].write_text(json.dumps(content))
+    return results.load(files)
+
+
+def times(random, runs, *, change=None, drift=0.0, noise=0.02):
+    """Times of runs: each run has its own drift, which its partner in a campaign shares."""
+    common = np.exp(drift * np.random.default_rng(0).standard_normal((runs, 1)))
+    own = np.exp(noise * random.standard_normal((runs, len(CASES))))
+    return 0.002 * common * own * (1.0 if change is None else change)
+
+
+def test_a_change_is_found_where_it_is_and_nowhere_else(tmp_path):
+    random = np.random.default_rng(1)
+    change = np.ones(len(CASES))
+    change[::10] = 1.3
+    found = compare(
+        save(tmp_path, "a", times(random, 5)),
+        save(tmp_path, "b", times(random, 5, change=change), tensorflow="2.22.0"),
+    )
+    slower = set(found.cases.loc[found.cases["verdict"] == "slower", "id"])
+    assert slower == {case.id for case in CASES[::10]}
+    assert (found.cases["verdict"] != "faster").all()
+    row = found.cases.iloc[0]
+    assert row["ratio"] == pytest.approx(1.3, rel=0.05)
+    assert row["low"] < 1.3 < row["high"]
+    assert row["effect_size"] == 1
+    assert [str(difference) for difference in found.differences] == ["tensorflow: 2.21.0 → 2.22.0"]
+
+
+def test_runs_that_took_turns_are_compared_in_pairs_so_that_drift_passes_for_nothing(tmp_path):
+    random = np.random.default_rng(2)
+    change = np.where(np.arange(len(CASES)) == 3, 1.1, 1.0)
+    base = save(tmp_path, "a", times(random, 5, drift=0.3, noise=0.01), campaign="c")
+    new = save(tmp_path, "b", times(random, 5, drift=0.3, noise=0.01, change=change), campaign="c")
+    found = compare(base, new)
+    assert found.cases["paired"].all()
+    assert list(found.cases.loc[found.cases["verdict"] == "slower", "id"]) == [CASES[3].id]
+    assert found.cases["detectable"].median() < 0.05
+    # The same numbers without their partners are lost in the drift.
+    apart = compare(base, save(tmp_path, "c", times(random, 5, drift=0.3, noise=0.01, change=change)))
+    assert not apart.cases["paired"].any()
+    assert set(apart.cases["verdict"]) == {"undecided"}
+
+
+def test_equal_environments_are_seldom_called_different(tmp_path):
+    random = np.random.default_rng(3)
+    words = []
+    for trial in range(8):
+        base = save(tmp_path, f"a{trial}", times(random, 3), campaign="c")
+        words += list(
+            compare(base, save(tmp_path, f"b{trial}", times(random, 3), campaign="c")).cases["verdict"]
+        )
+    assert np.isin(words, ["slower", "faster"]).mean() <= 0.01
+
+
+def test_twice_the_detectable_change_is_detected(tmp_path):
+    random = np.random.default_rng(4)
+    before = compare(
+        save(tmp_path, "a", times(random, 5), campaign="c"),
+        save(tmp_path, "b", times(random, 5), campaign="c"),
+    )
+    changed = np.arange(len(CASES)) % 10 == 0
+    change = np.where(changed, 1 + 2 * before.cases["detectable"], 1.0)
+    after = compare(
+        save(tmp_path, "c", times(random, 5), campaign="d"),
+        save(tmp_path, "d", times(random, 5, change=change), campaign="d"),
+    )
+    assert (after.cases.loc[changed, "verdict"] == "slower").all()
+    assert (after.cases.loc[~changed, "verdict"] != "slower").all()
+
+
+def test_one_run_a_side_decides_nothing_and_says_what_is_needed(tmp_path):
+    random = np.random.default_rng(5)
+    found = compare(save(tmp_path, "a", times(random, 1)), save(tmp_path, "b", 3 * times(random, 1)))
+    assert set(found.cases["verdict"]) == {"undecided"}
+    assert set(found.cases["reason"]) == {"few_replicates"}
+    assert set(found.cases["needs"]) == {1.0}
+    assert found.as_dict()["cases"][0]["interval"] is None
+    assert found.as_dict()["cases"][0]["detectable"] is None
+
+
+def test_what_is_needed_decides_when_it_is_there(tmp_path):
+    random = np.random.default_rng(6)
+    change = np.full(len(CASES), 1.05)
+    few = compare(
+        save(tmp_path, "a", times(random, 2, noise=0.03), campaign="c"),
+        save(tmp_path, "b", times(random, 2, noise=0.03, change=change), campaign="c"),
+    )
+    needs = few.cases.loc[few.cases["verdict"] == "undecided", "needs"]
+    assert len(needs)
+    runs = 2 + int(needs.median())
+    many = compare(
+        save(tmp_path, "c", times(random, runs, noise=0.03), campaign="d"),
+        save(tmp_path, "d", times(random, runs, noise=0.03, change=change), campaign="d"),
+    )
+    assert (many.cases["verdict"] == "slower").mean() > 0.5
+
+
+def test_cases_of_one_side_only_are_listed(tmp_path):
+    random = np.random.default_rng(7)
+    base = save(tmp_path, "a", times(random, 2)[:, :5])
+    new = save(tmp_path, "b", times(random, 2)[:, :3])
+    found = compare(base, new)
+    assert (len(found.cases), found.only_in_new) == (3, [])
+    assert found.only_in_base == [case.id for case in CASES[3:5]]
+
+
+def test_two_machines_are_told_loudly_and_so_is_the_same_environment(tmp_path):
+    random = np.random.default_rng(8)
+    base = save(tmp_path, "a", times(random, 2), campaign="c")
+    (warning,) = compare(base, save(tmp_path, "b", times(random, 2), campaign="c", host="there")).warnings
+    assert "two machines" in warning
+    assert "host: here → there" in warning
+    (warning,) = compare(base, save(tmp_path, "c", times(random, 2), campaign="c")).warnings
+    assert "nothing lasting differs" in warning
+
+
+def test_nothing_in_common_is_an_error(tmp_path):
+    base = save(tmp_path, "a", [[0.002]])
+    other = made.save(tmp_path, [made.layer_row(ConvCase(batch=99), 0.002)])
+    with pytest.raises(ResultsError, match="no case in common"):
+        compare(base, results.load([other]))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    random = np.random.default_rng(9)
+    save(tmp_path, "a", times(random, 4), campaign="c")
+    save(tmp_path, "b", times(random, 4, change=1.5), campaign="c", tensorflow="2.22.0", fingerprint="new")
+    save(tmp_path, "c", times(random, 4), campaign="c", tensorflow="2.23.0", fingerprint="newer")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["compare", *map(str, arguments)])
+
+
+def test_the_command_fails_on_slower_cases_and_on_nothing_else(folders):
+    slower = run(folders / "a", folders / "b", "--fail-on", "slower")
+    assert slower.exit_code == 1
+    assert "slower 40" in slower.output
+    assert run(folders / "a", folders / "b").exit_code == 0
+    assert run(folders / "b", folders / "a", "--fail-on", "slower").exit_code == 0
+    assert run(folders / "a", folders / "c", "--fail-on", "slower").exit_code == 0
+
+
+def test_environments_can_be_named_by_what_they_are(folders):
+    result = run("tensorflow=2.21", "tensorflow=2.22", "--results", folders)
+    assert result.exit_code == 0
+    assert "tensorflow: 2.21.0 → 2.22.0" in result.output
+
+
+def test_the_json_has_a_verdict_a_case_with_its_interval_and_reason(folders):
+    file = folders / "changes.json"
+    assert run(folders / "a", folders / "b", "--json", file).exit_code == 0
+    content = json.loads(file.read_text())
+    case = content["cases"][0]
+    assert case["interval"][0] < case["ratio"] < case["interval"][1]
+    assert (case["verdict"], case["reason"], case["paired"]) == ("slower", "beyond_noise", True)
+    assert (case["base_runs"], case["new_runs"]) == (4, 4)
+    assert 0 < case["detectable"] < 0.2
+    assert content["verdicts"]["slower"] == len(content["cases"]) == len(CASES)
+    assert not math.isnan(case["p"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nowhere", "A"), ("A", "nowhere=1"), ("A", "A,B"), ("A", "B", "--json", "no/folder.json")]
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(folders, arguments):
+    named = [
+        {"A": folders / "a", "B": folders / "b", "A,B": f"{folders / 'a'},{folders / 'b'}"}.get(a, a)
+        for a in arguments
+    ]
+    result = run(*named, "--results", folders)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1

@@ -1,0 +1,55 @@
+import pytest
+
+from analysis import selection
+from analysis.results import ResultsError
+from bench.cases import ConvCase
+from tests.analysis import made_results as made
+
+ROWS = made.comparison_rows(ConvCase(), 0.002, 0.5)
+
+
+@pytest.fixture
+def storage(tmp_path):
+    made.save(tmp_path, ROWS, "0001.json")
+    made.save(tmp_path, ROWS, "0002.json", when="2026-01-02T00:00:00+00:00")
+    older = {"tensorflow": "2.20.0", "fingerprint": "old"}
+    made.save(tmp_path, ROWS, "0003.json", **older)
+    flags = {"TF_ENABLE_ONEDNN_OPTS": "0"}
+    made.save(tmp_path, ROWS, "0004.json", onednn="off", flags=flags, fingerprint="off")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("wanted", "files"),
+    [
+        ("tensorflow=2.20", {"0003.json"}),
+        ("onednn=off", {"0004.json"}),
+        ("flags.TF_ENABLE_ONEDNN_OPTS=0", {"0004.json"}),
+        ("tensorflow=2.21,onednn=on", {"0001.json", "0002.json"}),
+        ("FOLDER/0001.json,FOLDER/0002.json", {"0001.json", "0002.json"}),
+        ("FOLDER,onednn=off", {"0004.json"}),
+    ],
+)
+def test_runs_are_chosen_by_file_folder_and_environment(storage, wanted, files):
+    found = selection.load(wanted.replace("FOLDER", str(storage)), storage)
+    assert {file.rpartition("/")[2] for file in found.runs["file"]} == files
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("tensorflow=2.2", "no run meets 'tensorflow=2.2'; there are: tensorflow 2.20.0"),
+        ("backend=tensorflow", "names runs of 3 environments"),
+        ("nowhere.json", "there is no nowhere.json"),
+        (",", "name a result file, a folder, or a condition"),
+    ],
+)
+def test_what_names_no_runs_or_several_environments_is_refused(storage, wanted, words):
+    with pytest.raises(ResultsError, match=words):
+        selection.load(wanted, storage)
+
+
+def test_a_file_may_be_called_like_a_condition(storage):
+    file = storage / "a=b.json"
+    file.write_bytes((storage / "0001.json").read_bytes())
+    assert list(selection.load(str(file), storage).runs["file"]) == [str(file)]
