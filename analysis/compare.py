@@ -150,10 +150,10 @@ def _sample(base: pd.DataFrame, new: pd.DataFrame, runs: list[tuple[int, int]]) 
 
 
 def _log_ratio(base: Mapping[str, Any], new: Mapping[str, Any]) -> float:
-    """Of two runs that took turns: the median over the turns, where both kept them all."""
-    one, other = base["slices"], new["slices"]
-    if one and other and len(one) == len(other):
-        return float(np.median(np.log(np.array(other) / np.array(one))))
+    """Of two runs that took turns: the median over the turns, where all were the same."""
+    same = base["together"] and base["together"] == new["together"]
+    if same and len(base["turns"]) == len(new["turns"]):
+        return float(np.median(np.log(np.array(new["turns"]) / np.array(base["turns"]))))
     return math.log(new["seconds"] / base["seconds"])
 
 

@@ -31,8 +31,8 @@ class Results:
     campaign and replicate whose runs took turns; missing for a run by itself).
     ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
     ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
-    settled, contaminated, trace (the folder, where it still exists), slices (the median round of each turn
-    in seconds; the turns of runs of one campaign's replicate are the same).
+    settled, contaminated, trace (the folder, where it still exists), turns (the median round of each, in
+    seconds), together (equal for runs whose turns were the same; missing for a run by itself).
     ``ceilings``: one row a limit and run: its fields, seconds (the fastest call).
     ``not_measured``: case id and reason.
     ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
@@ -132,7 +132,7 @@ def load(files: Iterable[Path]) -> Results:
 _LAYER_COLUMNS = (
     *("case", "id", *FIELDS, "shape", "pair", "name", "seconds", "seconds_q1", "seconds_q3", "seconds_min"),
     *("rounds", "ratio", "ratios", "control_ratio", "control_ratios", "first_call_seconds", "settled"),
-    *("contaminated", "trace", "slices"),
+    *("contaminated", "trace", "turns", "together"),
 )
 _REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
 _TRAINING_COLUMNS = (
@@ -147,7 +147,7 @@ _CEILING_COLUMNS = (
 def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     info, stats = row["extra_info"], row["stats"]
     case = _case(file, info["case"])
-    paired, control = info["paired"] or {}, info.get("control") or {}
+    paired, control, turns = info["paired"] or {}, info.get("control") or {}, info.get("turns") or {}
     return {
         "case": case,
         "id": case.id,
@@ -168,7 +168,8 @@ def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "settled": info["settled"],
         "contaminated": bool((info.get("noise") or {}).get("contaminated")),
         "trace": _trace_folder(file, info.get("trace")),
-        "slices": info.get("slices"),
+        "turns": turns.get("seconds"),
+        "together": turns.get("together"),
     }
 
 

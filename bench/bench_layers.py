@@ -4,6 +4,7 @@ import pytest
 
 from bench.cases import SCHEMA
 from bench.frameworks import Unsupported
+from bench.measurement import Died
 
 
 def test_layer(benchmark, run, comparison, case, replay):
@@ -30,6 +31,9 @@ def test_layer(benchmark, run, comparison, case, replay):
     except Unsupported as reason:
         run.refuse(case, str(reason))
         pytest.skip(str(reason))
+    except Died as reason:
+        run.refuse(case, str(reason))
+        pytest.fail(str(reason), pytrace=False)
     benchmark.extra_info.update(outcome.extra_info())
     run.measured[case.id] = (case, benchmark.extra_info)
     run.warn(case, outcome)

@@ -4,6 +4,7 @@ import pytest
 
 from bench.cases import SCHEMA
 from bench.frameworks import Unsupported
+from bench.measurement import Died
 
 
 def test_remedy(benchmark, run, remedy, replay):
@@ -16,5 +17,7 @@ def test_remedy(benchmark, run, remedy, replay):
         outcome = run.measurements.against(remedy.case, remedy.remedied)
     except Unsupported as reason:
         pytest.skip(str(reason))
+    except Died as reason:
+        pytest.fail(str(reason), pytrace=False)
     replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
     benchmark.extra_info.update(outcome.extra_info())

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import nullcontext
 
 import pytest
 
-from bench import advice, grids
+from bench import advice, grids, supervision
 from bench.cases import DIRECTIONS, DTYPES, MODES
 from bench.fingerprint import differences
+from bench.journal import JournalError
 from bench.mnist.models import MODELS
 from bench.profiling import ProfilingError
 from bench.progress import Progress
@@ -55,7 +57,32 @@ def pytest_addoption(parser):
         action="store_true",
         help="measure what could be done about every case, not only about the grid's telling ones",
     )
+    group.addoption(
+        "--resume", action="store_true", help="go on with a run that was killed, where it was killed"
+    )
+    group.addoption(
+        "--case-timeout",
+        metavar="SECONDS",
+        default="600",
+        help="end a comparison that takes longer (600), record it as failed, and go on",
+    )
     group.addoption("--shuffle-seed", metavar="N", help="the order of comparisons (default: from the clock)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Let another process measure, and watch it: what kills it shall not end the sweep."""
+    option = config.option
+    unwatched = ("help", "version", "collectonly", "usepdb", "trace", "in_turn", "benchmark_disable")
+    if supervision.is_watched() or any(getattr(option, name, False) for name in unwatched):
+        return None
+    try:
+        timeout = supervision.case_timeout(vars(option))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    command = [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args)]
+    return supervision.run(command, "--resume", timeout, config.invocation_params.dir)
 
 
 def pytest_configure(config):
@@ -63,7 +90,7 @@ def pytest_configure(config):
         return
     try:
         config.stash[RUN] = Run(vars(config.option))
-    except (ValueError, ProfilingError) as error:
+    except (ValueError, ProfilingError, JournalError) as error:
         pytest.exit(str(error), returncode=2)
 
 
@@ -75,8 +102,19 @@ def pytest_report_header(config):
         f"Keras {facts['keras']}, oneDNN {facts['onednn']}, {facts['cores']} cores of {facts['cpu']}",
         f"grid {run.grid}: {len(run.comparisons)} comparisons, {len(run.cases)} cases, "
         f"shuffled by seed {run.seed}",
+        *_journal_lines(run, config.option.resume),
         *(f"warning: {text}" for text in advice.on_machine(facts)),
     ]
+
+
+def _journal_lines(run, resume):
+    if not run.journal:
+        return ["--resume: nothing is kept with --in-turn or disabled benchmarks"] if resume else []
+    if run.journal.abandoned:
+        return [
+            f"an unfinished run is set aside in {run.journal.abandoned}; --resume would have gone on with it"
+        ]
+    return [f"going on with an earlier run: {run.journal.count} measurements are kept"] if resume else []
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -102,8 +140,8 @@ def pytest_collection_modifyitems(config, items):
     """Give each layer's test the timer that its samples will be replayed by."""
     run = config.stash[RUN]
     for item in items:
-        in_lock_step = {"case", "remedy"}.intersection(item.fixturenames) and not run.in_turn
-        if in_lock_step or "training_id" in item.fixturenames:
+        own_loop = run.in_turn and "case" in item.fixturenames
+        if {"case", "remedy", "ceiling", "training_id"}.intersection(item.fixturenames) and not own_loop:
             item.stash[REPLAY] = Replay(run.timer_name)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
@@ -131,30 +169,51 @@ def pytest_collection_finish(session):
         config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """What cannot be kept need not be measured."""
+    try:
+        return (yield)
+    except JournalError as error:
+        pytest.exit(str(error), returncode=2)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session, exitstatus):
     """Trace after the last timing, before pytest-benchmark saves: its own wrapper is inside this one.
 
-    Whatever happens to the traces, the timings are saved.
+    Whatever happens to the traces, the timings are saved. Half a run is not: its journal is kept.
     """
     run = session.config.stash.get(RUN, None)
+    if not run:
+        return (yield)
+    is_whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    saver = session.config._benchmarksession
+    if run.journal and not is_whole:
+        saver.save = saver.autosave = saver.json = None
     try:
-        if (
-            run
-            and run.profile
-            and run.measured
-            and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        ):
+        if run.profile and run.measured and is_whole:
             reporter = session.config.pluginmanager.get_plugin("terminalreporter")
             run.trace(reporter.write_line if reporter else lambda text: None)
     finally:
-        result = yield
-    if run and exitstatus == pytest.ExitCode.OK:
+        saved_before = set(run.storage.rglob("*.json"))
+        try:
+            result = yield
+        except OSError as error:
+            for half_written in set(run.storage.rglob("*.json")) - saved_before:
+                half_written.unlink()
+            pytest.exit(f"cannot save the results: {error}; mend that, and save with --resume", returncode=2)
+    if run.journal and is_whole:
+        run.journal.forget()
+    if exitstatus == pytest.ExitCode.OK:
         run.mnist.forget()
     return result
 
 
-def pytest_terminal_summary(terminalreporter, config):
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    run = config.stash[RUN]
+    if run.journal and run.journal.count and exitstatus == pytest.ExitCode.INTERRUPTED:
+        terminalreporter.write_line(f"{run.journal.count} measurements are kept: go on with --resume")
     for text in advice.on_cases(config.stash[RUN].warned):
         terminalreporter.write_line(f"warning: {text}", yellow=True)
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 import gc
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 Call = Callable[[], object]
 Clock = Callable[[], float]
@@ -62,11 +63,32 @@ class PairedRatio:
     quartiles: tuple[float, float]
     ratios: tuple[float, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """As the data contract has it."""
+        return {
+            "rounds": len(self.ratios),
+            "ratio": self.ratio,
+            "spread": list(self.quartiles),
+            "ratios": list(self.ratios),
+        }
 
-def measure(calls: Sequence[Call], budget: Budget, clock: Clock) -> list[Samples]:
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> PairedRatio:
+        """The inverse of :meth:`as_dict`."""
+        return cls(fields["ratio"], tuple(fields["spread"]), tuple(fields["ratios"]))
+
+
+def measure(
+    calls: Sequence[Call],
+    budget: Budget,
+    clock: Clock,
+    another: Callable[[bool], bool] = lambda enough: not enough,
+) -> list[Samples]:
     """Measure ``calls``, which must have settled, in lock-step.
 
-    Returns one :class:`Samples` a call, all with the same number of slices.
+    ``another`` is asked before every turn whether there is one, and told whether the budget has had
+    enough; it may take its time, which is nobody's. Returns one :class:`Samples` a call, all with the same
+    number of slices.
     """
     with _garbage_collection_off(budget.disable_gc):
         start = clock()
@@ -76,8 +98,10 @@ def measure(calls: Sequence[Call], budget: Budget, clock: Clock) -> list[Samples
         ]
         samples = [Samples(count) for count in iterations]
         members = list(zip(calls, samples, rounds_a_slice, strict=True))
-        turns = 0
-        while True:
+        spent = clock() - start
+        turns, enough = 0, False
+        while another(enough):
+            start = clock()
             order = members if turns % 2 == 0 else members[::-1]
             if turns and len(order) > 1:
                 order[1][0]()
@@ -87,11 +111,11 @@ def measure(calls: Sequence[Call], budget: Budget, clock: Clock) -> list[Samples
                 sample.rounds += taken
                 sample.slices.append(statistics.median(taken))
             turns += 1
+            spent += clock() - start
+            done = spent >= budget.max_time * len(calls) or all(_precise(s, budget) for s in samples)
             # As many turns one way as the other: then the drift within a turn cancels in the median.
-            if turns < budget.min_rounds or turns % 2:
-                continue
-            if clock() - start >= budget.max_time * len(calls) or all(_precise(s, budget) for s in samples):
-                return samples
+            enough = done and turns >= budget.min_rounds and turns % 2 == 0
+        return samples
 
 
 def paired_ratio(samples: Samples, base: Samples) -> PairedRatio:

@@ -6,19 +6,31 @@ people expect; measuring them in lock-step needs them at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench import advice
+from bench.baton import Baton
 from bench.cases import ConvCase
 from bench.environment import Noise, Reading
+from bench.frameworks import Unsupported
 from bench.grids import Comparison
+from bench.journal import Journal, JournalError
 from bench.lockstep import Budget, Clock, PairedRatio, Samples, measure, paired_ratio
 from bench.settling import Settling, settle
 from bench.workloads import Workload
 
 Prepare = Callable[[ConvCase], Workload]
+
+
+class Died(Exception):
+    """Measuring this has ended the process before, and will not be tried again."""
+
+
+#: Errors that come again whoever tries.
+_LASTING = {"unsupported": Unsupported, "died": Died}
 
 
 @dataclass
@@ -34,17 +46,49 @@ class Outcome:
     #: A second copy of this layer to this layer.
     control: PairedRatio | None = None
     noise: Noise | None = None
+    #: What other runs' slices were measured in the same turns with, if any were.
+    together: str | None = None
 
     def extra_info(self) -> dict[str, Any]:
         """The outcome's share of the data contract."""
         return {
-            "paired": _paired_dict(self.paired),
-            "control": _paired_dict(self.control),
+            "paired": self.paired.as_dict() if self.paired else None,
+            "control": self.control.as_dict() if self.control else None,
             "first_call_seconds": self.workload.first_call_seconds,
             "warmup_calls": self.settling.calls,
             "settled": self.settling.settled,
             "noise": self.noise.as_dict() if self.noise else None,
+            "turns": {"together": self.together, "seconds": self.samples.slices} if self.samples else None,
         }
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON, and so an error that will come again."""
+        if self.error:
+            return {
+                next(word for word, kind in _LASTING.items() if isinstance(self.error, kind)): str(self.error)
+            }
+        return {
+            **self.extra_info(),
+            "iterations": self.samples.iterations,
+            "rounds": self.samples.rounds,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Outcome:
+        """The inverse of :meth:`as_dict`; the workload itself is gone."""
+        for word, kind in _LASTING.items():
+            if word in fields:
+                return cls(error=kind(fields[word]))
+        paired, control, noise = (fields[name] for name in ("paired", "control", "noise"))
+        return cls(
+            workload=Workload(_measured_before, fields["first_call_seconds"]),
+            settling=Settling(fields["warmup_calls"], fields["settled"]),
+            samples=Samples(fields["iterations"], fields["rounds"], fields["turns"]["seconds"]),
+            paired=PairedRatio.from_dict(paired) if paired else None,
+            control=PairedRatio.from_dict(control) if control else None,
+            noise=Noise(noise["steal"], noise["involuntary_switches"]) if noise else None,
+            together=fields["turns"]["together"],
+        )
 
     def reasons_to_warn(self) -> list[str]:
         reasons = {
@@ -65,6 +109,11 @@ class Measurements:
     warmup_calls: int = 0
     #: The cases whose tests will run; the others of a comparison are not measured.
     selected: set[ConvCase] = field(default_factory=set)
+    #: Keeps what was measured, and knows what an earlier process kept.
+    journal: Journal | None = None
+    #: Taking turns with the same run in other environments: the place of each comparison by its id.
+    baton: Baton | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
     _comparison: Comparison | None = None
     _outcomes: dict[ConvCase, Outcome] = field(default_factory=dict)
 
@@ -76,7 +125,7 @@ class Measurements:
         if comparison is not self._comparison or case not in self._outcomes:
             self._outcomes = {}
             self._comparison = comparison
-            self._outcomes = self._measure(comparison)
+            self._outcomes = self._kept_or_measured(comparison)
         outcome = self._outcomes[case]
         if outcome.error:
             raise outcome.error
@@ -88,13 +137,27 @@ class Measurements:
         Raises what preparing either raised.
         """
         self._comparison, self._outcomes = None, {}  # their memory is needed, and their caches are not
-        original, outcome = (self.settled(self.prepare(each)) for each in (base, case))
-        start = Reading.now()
-        samples = measure([original.workload.call, outcome.workload.call], self.budget, self.clock)
-        outcome.noise = Noise.between(start, Reading.now())
-        outcome.samples = samples[1]
-        outcome.paired = paired_ratio(samples[1], samples[0])
-        return outcome
+
+        def measure_both() -> Outcome:
+            original, outcome = (self.settled(self.prepare(each)) for each in (base, case))
+            start = Reading.now()
+            samples = measure([original.workload.call, outcome.workload.call], self.budget, self.clock)
+            outcome.noise = Noise.between(start, Reading.now())
+            outcome.samples = samples[1]
+            outcome.paired = paired_ratio(samples[1], samples[0])
+            return outcome
+
+        return self._once(f"{case.id} against {base.id}", measure_both)
+
+    def alone(self, name: str, prepare: Callable[[], Workload]) -> Outcome:
+        """The outcome of what ``prepare`` makes, which is no case; it raises what that raises."""
+
+        def measure_it() -> Outcome:
+            outcome = self.settled(prepare())
+            (outcome.samples,) = measure([outcome.workload.call], self.budget, self.clock)
+            return outcome
+
+        return self._once(name, measure_it)
 
     def settled(self, workload: Workload) -> Outcome:
         """``workload`` ready for being timed by other means: settled, without samples."""
@@ -106,8 +169,38 @@ class Measurements:
         )
         return Outcome(workload=workload, settling=settling)
 
-    def _measure(self, comparison: Comparison) -> dict[ConvCase, Outcome]:
-        outcomes = {case: self._prepare(case) for case in comparison.cases if case in self.selected}
+    def _once(self, name: str, measure_it: Callable[[], Outcome]) -> Outcome:
+        """What came of ``measure_it``, now or before this run was gone on with."""
+        if not self.journal:
+            return measure_it()
+        kept = self.journal.kept(name)
+        if kept is not None:
+            return Outcome.from_dict(kept)
+        with self._begun(name):
+            outcome = measure_it()
+        self.journal.keep(name, outcome.as_dict())
+        return outcome
+
+    def _kept_or_measured(self, comparison: Comparison) -> dict[ConvCase, Outcome]:
+        cases = [case for case in comparison.cases if case in self.selected]
+        name = " with ".join(case.id for case in cases)
+        kept = self.journal.kept(name) if self.journal else None
+        if kept is not None:
+            return {case: Outcome.from_dict(kept[case.id]) for case in cases}
+        outcomes = self._measure(comparison, cases, name)
+        # Another error may not come again: its case is tried again by whoever goes on.
+        lasting = all(isinstance(one.error, (type(None), *_LASTING.values())) for one in outcomes.values())
+        if self.journal and lasting:
+            self.journal.keep(name, {case.id: outcome.as_dict() for case, outcome in outcomes.items()})
+        return outcomes
+
+    def _measure(
+        self, comparison: Comparison, cases: Sequence[ConvCase], name: str
+    ) -> dict[ConvCase, Outcome]:
+        together = None
+        if self.baton:
+            together = self.baton.arrive(self.places.get(comparison.id, 0), len(self.places))
+        outcomes = {case: self._prepare(case) for case in cases}
         ready = {case: outcome for case, outcome in outcomes.items() if outcome.error is None}
         dense = next((case for case in ready if case.is_dense), None)
         calls = [outcome.workload.call for outcome in ready.values()]
@@ -116,21 +209,47 @@ class Measurements:
             calls += [copy.workload.call] if copy.error is None else []
         if not calls:
             return outcomes
-
-        start = Reading.now()
-        samples = measure(calls, self.budget, self.clock)
-        noise = Noise.between(start, Reading.now())
+        try:
+            with self._begun(name):
+                start = Reading.now()
+                another = (self.baton.another,) if self.baton else ()
+                samples = measure(calls, self.budget, self.clock, *another)
+                noise = Noise.between(start, Reading.now())
+        except Died as error:
+            return {case: Outcome(error=error) for case in cases}
         for outcome, taken in zip(ready.values(), samples, strict=False):
-            outcome.samples, outcome.noise = taken, noise
+            outcome.samples, outcome.noise, outcome.together = taken, noise, together
         if dense:
             _relate(ready, dense, copies=samples[len(ready) :])
         return outcomes
 
     def _prepare(self, case: ConvCase) -> Outcome:
         try:
-            return self.settled(self.prepare(case))
+            with self._begun(case.id):
+                return self.settled(self.prepare(case))
+        except JournalError:
+            raise
         except Exception as error:  # whatever it is, the case's own test raises it again
             return Outcome(error=error)
+
+    @contextmanager
+    def _begun(self, name: str) -> Iterator[None]:
+        """Whatever kills the process inside does it because of ``name``, which has not done so too often."""
+        if not self.journal:
+            yield
+            return
+        reason = self.journal.why_not(name)
+        if reason:
+            raise Died(reason)
+        self.journal.begin(name)
+        try:
+            yield
+        finally:
+            self.journal.leave(name)
+
+
+def _measured_before() -> object:
+    raise RuntimeError("an earlier process measured this")
 
 
 def _relate(outcomes: dict[ConvCase, Outcome], dense: ConvCase, copies: Sequence[Samples]) -> None:
@@ -140,14 +259,3 @@ def _relate(outcomes: dict[ConvCase, Outcome], dense: ConvCase, copies: Sequence
         outcomes[case].paired = paired_ratio(outcomes[case].samples, base)
     for copy in copies:
         outcomes[dense].control = paired_ratio(copy, base)
-
-
-def _paired_dict(pair: PairedRatio | None) -> dict[str, Any] | None:
-    if pair is None:
-        return None
-    return {
-        "rounds": len(pair.ratios),
-        "ratio": pair.ratio,
-        "spread": list(pair.quartiles),
-        "ratios": list(pair.ratios),
-    }

@@ -30,10 +30,10 @@ class Progress:
         left = (now - self._start) / self._done * (self._total - self._done)
         self._write(
             f"  {self._done} of {self._total} cases, "
-            f"{_minutes(now - self._start)} gone, about {_minutes(left)} left"
+            f"{minutes(now - self._start)} gone, about {minutes(left)} left"
         )
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pkgutil
 import random
 import time
@@ -12,21 +13,28 @@ from typing import Any
 from bench import (
     ceilings,
     environment,
+    faults,
     frameworks,
     grids,
+    journal,
     onednn,
     profiling,
     remedies,
     shape_files,
+    supervision,
     workloads,
 )
+from bench.baton import Baton
 from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
 from bench.grids import Axes, Comparison, Shape
+from bench.journal import Journal
 from bench.lockstep import Budget
 from bench.measurement import Measurements, Outcome
 from bench.mnist import data
 from bench.mnist.models import MODELS
 from bench.mnist.training import Experiment
+from bench.supervision import Supervisor
+from bench.workloads import Workload
 
 _DEFAULT_GRID = "default"
 _NARROWED = {"directions": DIRECTIONS, "modes": MODES, "dtypes": DTYPES}
@@ -43,21 +51,31 @@ class Run:
         self.grid, shapes = _shapes(options["grid"], options["shapes"])
         self.seed = _seed(options["shuffle_seed"])
         self.in_turn: bool = options["in_turn"]
+        #: Where pytest-benchmark saves.
+        self.storage = _storage(options)
         self.profile = profiling.parse_choice(options["profile"])
         if self.profile:
             profiling.preflight()
+        supervision.case_timeout(options)
+        faulty = faults.load()
         chosen = {name: _choice(name, options[name]) for name in _NARROWED}
         asked_devices = _words(options["devices"])
         #: MNIST trainings by id: the model's name and the number of the repeat.
         self.trainings, experiment = _mnist(options)
 
+        supervisor = Supervisor()
+        baton = Baton(supervisor)
+        baton.start()
         busy_at_start = environment.busy_share()
         # oneDNN answers while the framework loads here.
         with onednn.Probe() as probe:
             self.framework = frameworks.load()
             devices = frameworks.choose_devices(asked_devices, self.framework.devices())
             self.environment = environment.describe(
-                self.framework.describe(), self.framework.name, probe.answer(), busy_at_start
+                {**self.framework.describe(), **faults.facts(faulty)},
+                self.framework.name,
+                probe.answer(),
+                busy_at_start,
             )
         axes = Axes(
             devices,
@@ -69,6 +87,16 @@ class Run:
             raise ValueError(
                 f"nothing is left of {self.grid} with these directions, modes, dtypes and devices"
             )
+        self.timer_name = str(options["benchmark_timer"])
+        budget = _budget(options)
+        warmup_calls = options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0
+        #: Where every measurement is kept at once; pytest-benchmark's own loop keeps nothing.
+        self.journal = None
+        if not (self.in_turn or options["benchmark_disable"] or options["collectonly"]):
+            how = {**dataclasses.asdict(budget), "warmup_calls": warmup_calls, "timer": self.timer_name}
+            self.journal = self._open_journal(how, options["resume"], supervisor)
+            if options["shuffle_seed"] is None:
+                self.seed = self.journal.first_run.get("shuffle_seed", self.seed)
         random.Random(self.seed).shuffle(comparisons)
         #: Every case with its comparison, by the case's id, in the order of measuring.
         self.cases: dict[str, tuple[ConvCase, Comparison]] = {
@@ -83,13 +111,23 @@ class Run:
             if not self.in_turn
         }
         self.mnist = experiment(self.environment)
-        self.timer_name = str(options["benchmark_timer"])
+
+        def prepare(case: ConvCase) -> Workload:
+            workload = workloads.prepare(self.framework, case)
+            return dataclasses.replace(workload, call=faults.inject(workload.call, case, faulty))
+
         self.measurements = Measurements(
-            prepare=lambda case: workloads.prepare(self.framework, case),
-            budget=_budget(options),
+            prepare=prepare,
+            budget=budget,
             clock=pkgutil.resolve_name(self.timer_name),
-            warmup_calls=options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0,
+            warmup_calls=warmup_calls,
+            journal=self.journal,
+            baton=baton,
+            places={comparison.id: place for place, comparison in enumerate(comparisons)},
         )
+        self._campaign = baton.campaign
+        if self.journal:
+            self.journal.begin_run(self.facts())
         #: The cases measured so far with their rows' ``extra_info``, which is saved at the end.
         self.measured: dict[str, tuple[ConvCase, dict[str, Any]]] = {}
         #: Cases that the framework cannot run, with its reason.
@@ -97,9 +135,19 @@ class Run:
         #: Ids of cases that a person should be warned about, by reason.
         self.warned: dict[str, list[str]] = {}
 
+    def _open_journal(self, how: Mapping[str, Any], resume: bool, supervisor: Supervisor) -> Journal:
+        fingerprint = self.environment["fingerprint"]
+        return Journal(
+            self.storage / "journal" / f"{fingerprint}.journal",
+            {"environment": fingerprint, "code": journal.code_version(), "how": how},
+            resume=resume,
+            watch=supervisor.watch,
+        )
+
     def facts(self) -> dict[str, Any]:
         """What this run was asked to do, for the saved file."""
-        return {"grid": self.grid, "shuffle_seed": self.seed, "in_turn": self.in_turn}
+        facts = {"grid": self.grid, "shuffle_seed": self.seed, "in_turn": self.in_turn}
+        return {**facts, "campaign": self._campaign} if self._campaign else facts
 
     def refuse(self, case: ConvCase, reason: str) -> None:
         self.not_measured.append({"case": case.as_dict(), "reason": reason})
@@ -179,11 +227,15 @@ def _mnist(
         for repeat in range(first - 1, last if asked else 0)
         for model in dict.fromkeys(models)
     }
-    # Beside what pytest-benchmark saves.
-    storage = Path(str(options["benchmark_storage"]).removeprefix("file://"), "mnist")
+    storage = _storage(options) / "mnist"
     return trainings, lambda environment: Experiment(
         epochs, lambda: data.load(path), environment, storage, in_full=in_full, first=samples
     )
+
+
+def _storage(options: Mapping[str, Any]) -> Path:
+    """Where pytest-benchmark saves."""
+    return Path(str(options["benchmark_storage"]).removeprefix("file://"))
 
 
 def _repeats(text: str | None, default: int) -> tuple[int, int]:

@@ -47,7 +47,7 @@ def build(results: Results, folder: Path) -> Report:
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
         "cases": roofline.with_limits(results.layers, ceilings).drop(
-            columns=["case", "ratios", "control_ratios", "slices"]
+            columns=["case", "ratios", "control_ratios", "turns"]
         ),
         "ceilings": results.ceilings,
         "parts": part_sums,

@@ -24,7 +24,12 @@ def save(folder, label, times, *, campaign="", control=1.005, **environment):
     for run, seconds in enumerate(times):
         pairs = {"rounds": 1, "ratio": control, "spread": [control] * 2, "ratios": [control]}
         rows = [
-            made.layer_row(case, float(value), control=pairs, slices=[float(value)] * 4)
+            made.layer_row(
+                case,
+                float(value),
+                control=pairs,
+                turns={"together": f"{campaign}-{run}" if campaign else None, "seconds": [float(value)] * 4},
+            )
             for case, value in zip(CASES, seconds, strict=False)
         ]
         content = made.content(rows, when=f"2026-01-{run + 1:02}T00:00:00+00:00", **environment)

@@ -1,0 +1,299 @@
+"""Measures several environments in lock-step: ``python -m bench.campaign --environments tf220,tf221``.
+
+One living process an environment, the same comparison in all of them, taking turns slice by slice in
+alternating order, one running at a time: drift of the machine hits all alike and does not pass for a
+change. A replicate means fresh processes. Each environment ends with one ordinary result file a replicate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import baton
+from bench.progress import minutes
+from bench.supervision import Child, Ending
+
+_EVERY_SECONDS = 15.0
+_LOG_LINES = 15
+
+
+class CampaignError(RuntimeError):
+    """What keeps a campaign from going on, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An interpreter with what is installed there, and variables that are set for it."""
+
+    label: str
+    python: str
+    variables: Mapping[str, str]
+
+
+def parse(text: str) -> list[Environment]:
+    """``[label=]name[:VARIABLE=value]...``, several with commas; ``CampaignError`` says what is wrong.
+
+    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another.
+    """
+    found = [_environment(part.strip()) for part in text.split(",") if part.strip()]
+    labels = [environment.label for environment in found]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        raise CampaignError(f"two environments are called {twice}: name them, as in a={twice},b={twice}")
+    if len(found) < 2:
+        raise CampaignError("--environments needs at least two, such as tf220,tf221")
+    return found
+
+
+def _environment(text: str) -> Environment:
+    first, *settings = text.split(":")
+    label, named, name = first.rpartition("=")
+    variables = {}
+    for setting in settings:
+        variable, equals, value = setting.partition("=")
+        if not (variable and equals):
+            raise CampaignError(f"{setting!r} in {text!r} is no VARIABLE=value")
+        variables[variable] = value
+    default = "-".join([Path(name).name, *settings])
+    label = label if named else default
+    if not label or "/" in label or label.startswith("."):
+        raise CampaignError(f"{text!r} needs a label that a folder can have, as in mine={name}")
+    return Environment(label, _python(name), variables)
+
+
+def _python(name: str) -> str:
+    if name == "current":
+        return sys.executable
+    if "/" in name:
+        if not os.access(name, os.X_OK):
+            raise CampaignError(f"there is no interpreter {name}")
+        return name
+    python = Path(".tox", name, "bin", "python")
+    if not python.exists():
+        click.echo(f"installing {name}, once", err=True)
+        tox = [sys.executable, "-m", "tox", "run", "-q", "-e", name, "--notest"]
+        done = subprocess.run(tox, capture_output=True, text=True)
+        if done.returncode or not python.exists():
+            said = (done.stderr or done.stdout).strip().splitlines() or ["tox said nothing"]
+            raise CampaignError(f"cannot install {name} with tox: {said[-1]}")
+    return str(python.absolute())
+
+
+class Member:
+    """One environment's process in a replicate, and the result file that it will leave."""
+
+    def __init__(
+        self, environment: Environment, folder: Path, campaign: Mapping[str, Any], options: Sequence[str]
+    ):
+        replicate = campaign["replicate"]
+        self.label = environment.label
+        self.result = folder / self.label / f"{replicate:04}.json"
+        self.log = folder / "logs" / f"{self.label}-{replicate:04}.log"
+        self._made = self.result.with_suffix(".unfinished")
+        storage = folder / "unfinished" / f"{self.label}-{replicate:04}"
+        self._command = [
+            *(environment.python, "-m", "pytest", "bench/bench_layers.py", "--benchmark-quiet"),
+            *("-p", "no:cacheprovider", "--resume", f"--benchmark-storage=file://{storage.absolute()}"),
+            *(f"--benchmark-json={self._made.absolute()}", f"--shuffle-seed={replicate}", *options),
+        ]
+        described = json.dumps({**campaign, "label": self.label})
+        self._variables = {**environment.variables, baton.VARIABLE: described}
+        self._child: Child | None = None
+        #: Where it waits for the others: (place, count) of a comparison; none before and after.
+        self.place: tuple[int, int] | None = None
+        #: Whether its budget for this comparison is spent.
+        self.enough = False
+        self.ending: Ending | None = None
+
+    def start(self, case_timeout: float) -> None:
+        """Start the process, and let it run to the first comparison."""
+        self.result.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._child = Child(
+                self._command, case_timeout, self._variables,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        if self._understood(self._child.receive()) == "start":
+            self.go_on()
+
+    def go_on(self, **answer: Any) -> str:
+        """Give it the baton until it passes it on; what it then waits for: arrive, turn, or nothing."""
+        self._child.send(**answer)
+        return self._understood(self._child.receive())
+
+    def kill(self) -> None:
+        if self._child:
+            self._child.kill()
+
+    def _understood(self, message: dict[str, Any] | Ending) -> str:
+        self.place, self.enough = None, False
+        if isinstance(message, Ending):
+            self.ending = message
+            if message.status in (0, 1) and self._made.exists() and self._made.stat().st_size:
+                os.replace(self._made, self.result)
+            return ""
+        if "arrive" in message:
+            self.place = (message["arrive"], message["count"])
+            return "arrive"
+        self.enough = message.get("turn", False)
+        return "turn" if "turn" in message else "start"
+
+
+def replicate(
+    members: Sequence[Member], case_timeout: float, name: str, tell: Callable[[int, int], None]
+) -> None:
+    """Measure every comparison in all ``members``, together; ``tell`` is given the place and the count.
+
+    Raises :class:`CampaignError` where a process ended without a result.
+    """
+    started: list[Member] = []
+    try:
+        for member in members:
+            started.append(member)
+            member.start(case_timeout)
+            _must_go_on(member)
+        rounds = 0
+        while any(member.place for member in members):
+            place, count = min(member.place for member in members if member.place)
+            tell(place, count)
+            group = [member for member in members if member.place and member.place[0] == place]
+            _together(group if rounds % 2 == 0 else group[::-1], f"{name}-{place}-{time.time_ns():x}")
+            for member in group:
+                _must_go_on(member)
+                if not member.place and not member.result.exists():
+                    # It died, and its journal knows of what; it arrives where it was.
+                    member.start(case_timeout)
+                    _must_go_on(member)
+            rounds += 1
+    finally:
+        for member in started:
+            member.kill()
+
+
+def _together(group: Sequence[Member], name: str) -> None:
+    """One comparison in lock-step; who dies leaves, the others go on."""
+    playing = [member for member in group if member.go_on(together=name) == "turn"]
+    turns = 0
+    while not all(member.enough for member in playing):
+        order = playing if turns % 2 == 0 else playing[::-1]
+        gone = [member for member in order if member.go_on(another=True) != "turn"]
+        playing = [member for member in playing if member not in gone]
+        turns += 1
+    for member in playing:
+        member.go_on(another=False)
+
+
+def _must_go_on(member: Member) -> None:
+    """It waits, it has left its result, or it will be started again."""
+    if member.place or member.result.exists() or (member.ending and member.ending.can_go_on):
+        return
+    said = member.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    raise CampaignError(
+        f"{member.label} ended without a result; the end of {member.log}:\n"
+        + "\n".join(f"  {line}" for line in said[-_LOG_LINES:])
+    )
+
+
+class Progress:
+    """Says now and then how far the whole campaign is."""
+
+    def __init__(self, replicates: int, clock: Callable[[], float], write: Callable[[str], None]) -> None:
+        self._replicates, self._clock, self._write = replicates, clock, write
+        self._start = self._last = clock()
+        self._done = 0
+        self.replicate = 0
+
+    def __call__(self, place: int, count: int) -> None:
+        now = self._clock()
+        if now - self._last >= _EVERY_SECONDS and self._done:
+            self._last = now
+            left = count - place + count * (self._replicates - self.replicate - 1)
+            each = (now - self._start) / self._done
+            self._write(
+                f"  replicate {self.replicate + 1} of {self._replicates}: {place} of {count} comparisons, "
+                f"{minutes(now - self._start)} gone, about {minutes(left * each)} left"
+            )
+        self._done += 1
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
+@click.option(
+    "--environments",
+    required=True,
+    metavar="A,B",
+    help="[label=]name[:VARIABLE=value], with commas; a name is an environment of tox.ini, 'current' for "
+    "this interpreter, or a path to another",
+)
+@click.option(
+    "--replicates", type=click.IntRange(1), default=3, show_default=True, help="fresh processes each"
+)
+@click.option("--name", help="of the campaign's folder; by default made of its environments and options")
+@click.option(
+    "--storage",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".benchmarks"),
+    show_default=True,
+)
+@click.option("--case-timeout", type=float, default=600.0, show_default=True, help="seconds")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def main(
+    environments: str,
+    replicates: int,
+    name: str | None,
+    storage: Path,
+    case_timeout: float,
+    options: tuple[str, ...],
+) -> None:
+    """Measure the same cases in several environments, in lock-step.
+
+    Whatever else is given goes to pytest: --grid, --shapes, --directions, --benchmark-max-time and so on. The
+    same command goes on where it was killed, and with more --replicates it adds to what is there.
+
+    \b
+    Examples:
+      python -m bench.campaign --environments tf220,tf221 --grid mnist-layers
+      python -m bench.campaign --environments 'current,off=current:TF_ENABLE_ONEDNN_OPTS=0' --replicates 5
+    """
+    try:
+        found = parse(environments)
+        name = name or _name(environments, found, options)
+        folder = storage / name
+        progress = Progress(replicates, time.monotonic, lambda line: click.echo(line, err=True))
+        for number in range(1, replicates + 1):
+            campaign = {"id": name, "replicate": number}
+            members = [Member(environment, folder, campaign, options) for environment in found]
+            members = [member for member in members if not member.result.exists()]
+            progress.replicate = number - 1
+            if members:
+                replicate(members, case_timeout, f"{name}-{number}", progress)
+    except KeyboardInterrupt:
+        click.echo("\nEverything finished is kept; the same command goes on.", err=True)
+        sys.exit(130)
+    except (CampaignError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    for environment in found:
+        click.echo(folder / environment.label)
+    base, new = (folder / environment.label for environment in (found[0], found[-1]))
+    click.echo(f"Compare them: python -m analysis compare {base} {new}")
+
+
+def _name(environments: str, found: Sequence[Environment], options: Sequence[str]) -> str:
+    asked = hashlib.sha256(json.dumps([environments, list(options)]).encode()).hexdigest()[:6]
+    return f"{'-'.join(environment.label for environment in found)[:60]}-{asked}"
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench.campaign")

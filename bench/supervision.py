@@ -1,0 +1,210 @@
+"""A process that measures, and one that watches it: what to do when the first dies or hangs.
+
+A crash inside a framework takes its whole process along. So ``pytest bench/`` starts itself once more
+and watches: it notes in the journal what killed the measuring process, and while what, and starts it
+again, which goes on from the journal. A case that takes longer than ``--case-timeout`` is ended.
+``bench.campaign`` watches several such processes, one for each environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import journal
+
+#: Tells a measuring process by which socket its supervisor hears it, and who that is.
+_SOCKET, _PARENT = "BENCH_SUPERVISOR_SOCKET", "BENCH_SUPERVISOR"
+#: A process that is asked to show where it hangs has so long to do it.
+_LAST_WORDS_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Supervisor:
+    """The measuring process's view of who watches it; nobody, unless it was started so."""
+
+    def __init__(self) -> None:
+        # Not for the processes that this one starts.
+        number, parent = os.environ.pop(_SOCKET, None), os.environ.pop(_PARENT, None)
+        self._file = None
+        if number and parent:
+            _die_with(int(parent))
+            self._file = socket.socket(fileno=int(number)).makefile("rw", encoding="utf-8")
+
+    @property
+    def is_there(self) -> bool:
+        return self._file is not None
+
+    def tell(self, **message: Any) -> None:
+        if self._file:
+            self._file.write(json.dumps(message) + "\n")
+            self._file.flush()
+
+    def ask(self, **message: Any) -> dict[str, Any]:
+        """Tell, and wait for the answer."""
+        self.tell(**message)
+        answer = self._file.readline()
+        if not answer:
+            raise SystemExit("the supervisor is gone")
+        return json.loads(answer)
+
+    def watch(self, path: Path, key: str | None, name: str) -> None:
+        """What a :class:`bench.journal.Journal` is measuring now."""
+        self.tell(journal=str(path), key=key, name=name)
+
+
+def _die_with(parent: int) -> None:
+    """Nobody measures unwatched, beside whoever is started next (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the supervisor is gone")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a measuring process ended: by itself with ``status``, or while it measured ``name``."""
+
+    status: int
+    signal: int | None = None
+    timeout: float | None = None
+    name: str | None = None
+
+    @property
+    def in_words(self) -> str:
+        what = f"while it measured {self.name}" if self.name else "between two cases"
+        if self.timeout:
+            return f"the process was ended {what}: it took longer than {self.timeout:g} s (--case-timeout)"
+        return f"the process was killed by {journal.signal_name(self.signal or 0)} {what}"
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the journal knows what to blame, so that it cannot go on for ever."""
+        return self.name is not None
+
+
+class Child:
+    """A measuring process, as its supervisor sees it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        case_timeout: float,
+        variables: Mapping[str, str] | None = None,
+        **how: Any,
+    ) -> None:
+        own, its = socket.socketpair()
+        variables = {**os.environ, **(variables or {}), _SOCKET: str(its.fileno()), _PARENT: str(os.getpid())}
+        self._process = subprocess.Popen(command, env=variables, pass_fds=[its.fileno()], **how)
+        its.close()
+        self._socket = own
+        self._received = b""
+        self._case_timeout = case_timeout
+        self._journal: Path | None = None
+        self._key: str | None = None
+        self._name: str | None = None
+        self._since = time.monotonic()
+
+    def send(self, **message: Any) -> None:
+        """Answer. Its time begins now: until here it waited."""
+        self._since = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):  # it is dead, which the next receive says
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+    def receive(self) -> dict[str, Any] | Ending:
+        """The next thing it asks, or how it ended. What it measures is watched here."""
+        while True:
+            line, newline, rest = self._received.partition(b"\n")
+            if newline:
+                self._received = rest
+                message = json.loads(line)
+                if "journal" not in message:
+                    return message
+                self._note(message)
+                continue
+            timeout = None
+            if self._key:
+                timeout = max(0.0, self._since + self._case_timeout - time.monotonic())
+            self._socket.settimeout(timeout)
+            try:
+                received = self._socket.recv(65536)
+            except (TimeoutError, BlockingIOError):
+                return self._end_hung()
+            if not received:
+                return self._ended()
+            self._received += received
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _note(self, message: Mapping[str, Any]) -> None:
+        self._journal, self._key = Path(message["journal"]), message["key"]
+        self._name = message["name"] if self._key else None
+        self._since = time.monotonic()
+
+    def _end_hung(self) -> Ending:
+        # pytest's fault handler then says where.
+        self._process.send_signal(signal.SIGABRT)
+        try:
+            self._process.wait(_LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._process.wait()
+        return self._noted(Ending(1, None, self._case_timeout, self._name))
+
+    def _ended(self) -> Ending:
+        status = self._process.wait()
+        if status >= 0:
+            return Ending(status)
+        return self._noted(Ending(128 - status, -status, None, self._name))
+
+    def _noted(self, ending: Ending) -> Ending:
+        if self._journal and self._key:
+            journal.record_death(self._journal, self._key, ending.signal, ending.timeout)
+        return ending
+
+
+def is_watched() -> bool:
+    """Whether this process was started by a supervisor."""
+    return _SOCKET in os.environ
+
+
+def case_timeout(options: Mapping[str, Any]) -> float:
+    """``--case-timeout`` in seconds; ``ValueError`` where it is none."""
+    text = options["case_timeout"]
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"--case-timeout must be a number of seconds, not {text!r}")
+    return seconds
+
+
+def run(command: Sequence[str], resume_option: str, case_timeout: float, cwd: Path) -> int:
+    """Run ``command`` until it ends by itself, with ``resume_option`` where it goes on; its exit status."""
+    # The command is interrupted too, and ends as it sees fit. (To ignore the signal would be inherited.)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    while True:
+        ending = Child(command, case_timeout, cwd=cwd).receive()
+        while not isinstance(ending, Ending):
+            raise RuntimeError(f"nobody here answers {ending}")
+        if ending.signal is None and ending.timeout is None:
+            return ending.status
+        print(f"\n{ending.in_words}", file=sys.stderr)
+        if not ending.can_go_on:
+            return ending.status
+        if resume_option not in command:
+            command = [*command, resume_option]

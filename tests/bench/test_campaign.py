@@ -1,0 +1,165 @@
+"""Several environments in lock-step."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from analysis import results
+from analysis.compare import compare
+from bench import campaign
+from bench.campaign import CampaignError
+
+PROJECT = Path(__file__).parents[2]
+SHAPES = [{"batch": 1, "height": 4, "width": 4, "in_channels": channels, "filters": 4} for channels in (1, 2)]
+CASES = 2 * 3 * len(SHAPES)
+
+
+def test_environments_are_an_interpreter_with_a_label_and_variables():
+    first, second = campaign.parse("current,off=current:TF_ENABLE_ONEDNN_OPTS=0:OMP_NUM_THREADS=1")
+    assert (first.label, first.python, first.variables) == ("current", sys.executable, {})
+    assert second.label == "off"
+    assert second.variables == {"TF_ENABLE_ONEDNN_OPTS": "0", "OMP_NUM_THREADS": "1"}
+    (named, _) = campaign.parse("current:A=1,current")
+    assert named.label == "current-A=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("current", "needs at least two"),
+        ("current,current", "two environments are called current"),
+        ("current,b=current:A", "'A' in 'b=current:A' is no VARIABLE=value"),
+        ("current,/no/such/python", "there is no interpreter /no/such/python"),
+        ("current,../x=current", "needs a label that a folder can have"),
+    ],
+)
+def test_environments_that_make_no_sense_are_refused(text, words):
+    with pytest.raises(CampaignError, match=words):
+        campaign.parse(text)
+
+
+def command(folder, environments, *options):
+    (folder / "shapes.json").write_text(json.dumps(SHAPES))
+    return [
+        *(sys.executable, "-m", "bench.campaign", "--environments", environments, "--storage", str(folder)),
+        *("--name", "made", *options, "-p", "tests.bench.made_framework"),
+        *("--shapes", str(folder / "shapes.json"), "--benchmark-max-time=0.01"),
+    ]
+
+
+def run(folder, environments, *options, **variables):
+    return subprocess.run(
+        command(folder, environments, *options),
+        cwd=PROJECT, capture_output=True, text=True, env={**os.environ, **variables}, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("campaign")
+    done = run(
+        folder, "a=current,b=current:MADE_VERSION=2", "--replicates", "2", MADE_LOG=str(folder / "calls")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done
+
+
+def load(folder, label):
+    return results.load(results.find([folder / "made" / label]))
+
+
+def test_every_environment_ends_with_an_ordinary_file_a_replicate(made):
+    folder, done = made
+    for label, version in (("a", "1"), ("b", "2")):
+        found = load(folder, label)
+        assert [Path(file).name for file in found.runs["file"]] == ["0001.json", "0002.json"]
+        assert found.environment["made"] == version
+        assert len(found.layers) == 2 * CASES
+    assert f"compare {folder}/made/a {folder}/made/b" in done.stdout
+
+
+def test_the_turns_were_the_same_so_that_runs_can_be_paired(made):
+    base, new = load(made[0], "a"), load(made[0], "b")
+    for one, other in zip(base.layers.sort_values(["run", "id"]).to_dict("records"),
+                          new.layers.sort_values(["run", "id"]).to_dict("records"), strict=True):  # fmt: skip
+        assert one["id"] == other["id"]
+        assert one["together"] == other["together"]
+        assert len(one["turns"]) == len(other["turns"])
+    found = compare(base, new)
+    assert found.cases["paired"].all()
+    assert [str(difference) for difference in found.differences] == ["made: 1 → 2"]
+
+
+def test_one_process_runs_at_a_time(made):
+    calls = [line.split() for line in (made[0] / "calls").read_text().splitlines()]
+    in_order = sorted((float(start), float(end), pid) for pid, start, end in calls)
+    assert len({pid for _, _, pid in in_order}) == 4
+    assert all(end <= start for (_, end, _), (start, _, _) in pairwise(in_order))
+    # And they take turns: the baton changes hands far more often than there are comparisons.
+    changes = sum(one[2] != other[2] for one, other in pairwise(in_order))
+    assert changes > 5 * CASES
+
+
+def test_a_finished_campaign_is_not_measured_again_and_more_replicates_are_added(made):
+    folder, _ = made
+    before = {file: file.stat().st_mtime_ns for file in (folder / "made").rglob("*.json")}
+    environments = "a=current,b=current:MADE_VERSION=2"
+    assert run(folder, environments, "--replicates", "2").returncode == 0
+    assert {file: file.stat().st_mtime_ns for file in (folder / "made").rglob("*.json")} == before
+    assert run(folder, environments, "--replicates", "3").returncode == 0
+    assert len(list((folder / "made").rglob("*.json"))) == 6
+
+
+def test_a_killed_campaign_goes_on_where_it_was(tmp_path):
+    options = ("a=current,b=current:MADE_VERSION=2", "--replicates", "1")
+    slow = [*command(tmp_path, *options), "--benchmark-max-time=0.05"]
+    process = subprocess.Popen(slow, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(400):
+        if b'"kept"' in b"".join(file.read_bytes() for file in tmp_path.rglob("*.journal")):
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list((tmp_path / "made").rglob("*.json")) == []
+    done = subprocess.run(slow, cwd=PROJECT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (tmp_path / "made" / "logs" / "a-0001.log").read_text()
+    assert "going on with an earlier run" in log
+    assert load(tmp_path, "a").layers["id"].nunique() == load(tmp_path, "b").layers["id"].nunique() == CASES
+
+
+def test_a_case_that_kills_one_environment_is_recorded_there_and_the_others_go_on(tmp_path):
+    fatal = "conv2d-forward-1x4x4x1-f4-k3"
+    (tmp_path / "faults.json").write_text(json.dumps({fatal: {"signal": 11}}))
+    done = run(tmp_path, f"a=current,b=current:BENCH_FAULTS={tmp_path}/faults.json", "--replicates", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fatal in set(load(tmp_path, "a").layers["id"])
+    b = load(tmp_path, "b")
+    assert fatal not in set(b.layers["id"])
+    assert list(b.not_measured["reason"]) == ["killed the process 2 times (SIGSEGV)"]
+    assert compare(load(tmp_path, "a"), b).only_in_base == [fatal]
+
+
+def test_what_pytest_refuses_ends_the_campaign_with_its_words(tmp_path):
+    done = run(tmp_path, "a=current,b=current", "--grid", "huge")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: a ended without a result")
+    assert "exclude each other" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_progress_speaks_of_the_whole_campaign():
+    now, lines = [0.0], []
+    progress = campaign.Progress(3, lambda: now[0], lines.append)
+    progress.replicate = 0
+    for place in range(10):
+        now[0] = 10.0 * place
+        progress(place, 10)
+    assert lines[0] == "  replicate 1 of 3: 2 of 10 comparisons, 0:20 gone, about 4:40 left"
