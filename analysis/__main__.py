@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from analysis.compare import Compared
     from analysis.results import Results
 
 #: Where pytest-benchmark saves, and where reports go.
@@ -48,9 +49,10 @@ def report(files: tuple[Path, ...], output: Path | None) -> None:
     from analysis.report.folder import point_latest, write
 
     with _one_sentence():
-        chosen = _newest(files)
+        everything = _load(files)
+        chosen = _newest(everything)
         folder = output or REPORTS / _folder_name(chosen)
-        made = build(chosen, folder)
+        made = build(chosen, folder, everything)
         write(made, folder)
         if output is None:
             point_latest(folder)
@@ -81,7 +83,7 @@ def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None
     from analysis.results import ResultsError
 
     with _one_sentence():
-        chosen = _newest(files)
+        chosen = _newest(_load(files))
         comparisons = pairs.table(chosen)
         if comparisons.empty:
             raise ResultsError("nothing here compares SeparableConv2D with Conv2D in lock-step")
@@ -133,6 +135,87 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
         sys.exit(1)
 
 
+@main.group()
+def calibrate() -> None:
+    """How right are the verdicts on this machine?
+
+    \b
+    Examples:
+      python -m bench.campaign --name same --environments a=current,b=current --grid sentinels
+      python -m analysis calibrate same .benchmarks/same/a .benchmarks/same/b
+      python -m analysis calibrate faults .benchmarks/same/a .benchmarks/same/b --output faults
+      python -m bench.campaign --name slowed --grid sentinels \\
+          --environments a=current,b=current:BENCH_FAULTS=faults/0.json
+      python -m analysis calibrate slowed .benchmarks/slowed/a .benchmarks/slowed/b faults/0.json
+    """
+
+
+@calibrate.command()
+@click.argument("sides", nargs=-1, required=True)
+def same(sides: tuple[str, ...]) -> None:
+    """How often equal environments are called different: SIDES are BASE NEW, and more such pairs."""
+    from analysis import calibration, terminal
+    from analysis.results import ResultsError
+
+    with _one_sentence():
+        if len(sides) % 2:
+            raise ResultsError("give pairs: BASE NEW [BASE NEW]...")
+        pairs = [_compared(base, new) for base, new in zip(sides[::2], sides[1::2], strict=True)]
+    for line in terminal.same(calibration.same(pairs)):
+        click.echo(line)
+
+
+@calibrate.command()
+@click.argument("base")
+@click.argument("new")
+@click.option("--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="the folder")
+@click.option(
+    "--parts", type=click.IntRange(1), default=10, show_default=True, help="of the cases, a file each"
+)
+def faults(base: str, new: str, output: Path, parts: int) -> None:
+    """Write slowdowns to inject: twice what comparing BASE with NEW, which are equal, could have detected."""
+    from analysis import calibration
+    from analysis.results import ResultsError
+
+    with _one_sentence():
+        compared = _compared(base, new)
+        if not compared.cases["detectable"].lt(float("inf")).all():
+            raise ResultsError("these have too few replicates to say what could have been detected")
+        output.mkdir(parents=True, exist_ok=True)
+        for number, content in enumerate(calibration.faults(compared, parts)):
+            _write_json(output / f"{number}.json", content)
+    click.echo(output)
+
+
+@calibrate.command()
+@click.argument("base")
+@click.argument("others", nargs=-1, required=True)
+def slowed(base: str, others: tuple[str, ...]) -> None:
+    """How often injected slowdowns are found: OTHERS are NEW FAULTS, and more such pairs."""
+    from analysis import calibration, terminal
+    from analysis.results import ResultsError
+
+    with _one_sentence():
+        if len(others) % 2:
+            raise ResultsError("give pairs: NEW FAULTS [NEW FAULTS]...")
+        pairs = []
+        for new, file in zip(others[::2], others[1::2], strict=True):
+            try:
+                injected = json.loads(Path(file).read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ResultsError(f"{file} is not JSON: {error}") from error
+            pairs.append((_compared(base, new), injected))
+    for line in terminal.slowed(calibration.slowed(pairs)):
+        click.echo(line)
+
+
+def _compared(base: str, new: str) -> Compared:
+    from analysis import selection
+    from analysis.compare import compare
+
+    return compare(selection.load(base, STORAGE), selection.load(new, STORAGE))
+
+
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Whatever is wrong with the input, or with writing, in one sentence and with exit code 2."""
@@ -145,13 +228,17 @@ def _one_sentence() -> Iterator[None]:
         sys.exit(2)
 
 
-def _newest(files: tuple[Path, ...]) -> Results:
-    """The runs of the newest environment in ``files``."""
+def _load(files: tuple[Path, ...]) -> Results:
     from analysis import results
 
-    everything = results.load(results.find(files or (STORAGE,)))
-    chosen = everything.of_newest_environment()
-    left_out = len(everything.runs) - len(chosen.runs)
+    return results.load(results.find(files or (STORAGE,)))
+
+
+def _newest(everything: Results) -> Results:
+    """The runs of the newest environment that is there by itself, and not to be compared."""
+    alone = everything.by_themselves()
+    chosen = alone.of_newest_environment()
+    left_out = len(alone.runs) - len(chosen.runs)
     if left_out:
         click.echo(f"{left_out} run(s) of other environments are left out.", err=True)
     return chosen

@@ -72,7 +72,7 @@ class Compared:
     def counts(self) -> dict[str, int]:
         """Cases by verdict."""
         found = self.cases["verdict"].value_counts()
-        return {word: int(found.get(word, 0)) for word in _WORDS}
+        return {word: int(found.get(word, 0)) for word in verdicts.WORDS}
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it; numbers that do not exist are null."""
@@ -86,9 +86,6 @@ class Compared:
             "only_in_base": self.only_in_base,
             "only_in_new": self.only_in_new,
         }
-
-
-_WORDS = (verdicts.SLOWER, verdicts.FASTER, verdicts.SAME, verdicts.UNDECIDED)
 
 
 def compare(base: Results, new: Results) -> Compared:

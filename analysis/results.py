@@ -60,6 +60,11 @@ class Results:
             set(self.runs.loc[self.runs["fingerprint"] == self.environment["fingerprint"], "run"])
         )
 
+    def by_themselves(self) -> Results:
+        """Without the runs of campaigns, which are there to compare; with them, if there are no others."""
+        alone = {run["run"] for run in self.runs.to_dict("records") if not run["turns_with"]}
+        return self.of_runs(alone) if alone else self
+
     def of_runs(self, kept: Set[int]) -> Results:
         """Those runs alone."""
         return Results(*(table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables()))

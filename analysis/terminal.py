@@ -83,6 +83,36 @@ def compared(found: Compared) -> Iterator[str]:
             yield f"only in {side}: {', '.join(ids)}"
 
 
+def same(table: pd.DataFrame) -> Iterator[str]:
+    """How often equal environments were called different."""
+    for row in table.to_dict("records"):
+        counted = ", ".join(f"{word} {row[word]}" for word in verdicts.WORDS)
+        yield (
+            f"{row['cases']} cases: {counted}; "
+            f"smallest detectable change {percent(row['detectable'])} in the median"
+        )
+    cases, false = table["cases"].sum(), (table["false"] * table["cases"]).sum()
+    yield (
+        f"Over {len(table)} comparisons of equal environments, {false:.0f} of {cases} verdicts "
+        f"({percent(false / cases)}) are slower or faster."
+    )
+
+
+def slowed(table: pd.DataFrame) -> Iterator[str]:
+    """How often injected slowdowns were found."""
+    for row in table.to_dict("records"):
+        yield (
+            f"{row['slowed']} slowed, {row['found']} found; "
+            f"{row['others']} others, {row['false']} called different"
+        )
+    total = table.sum()
+    yield (
+        f"Over {len(table)} comparisons, {total['found']} of {total['slowed']} slowed cases "
+        f"({percent(total['found'] / total['slowed'])}) are called slower; {total['false']} of "
+        f"{total['others']} others ({percent(total['false'] / total['others'])}) slower or faster."
+    )
+
+
 def _explanation(explanation: Explanation, gains: pd.DataFrame) -> Iterator[str]:
     name = f"{explanation.name}: " if explanation.name else ""
     yield f"{name}{explanation.pair}"

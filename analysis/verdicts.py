@@ -16,6 +16,7 @@ import numpy as np
 from analysis.stats import Estimate
 
 SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
+WORDS = (SLOWER, FASTER, SAME, UNDECIDED)
 
 #: Of the differences found in one table, no more than this share shall be chance (Benjamini and
 #: Hochberg, Journal of the Royal Statistical Society B 57(1), 1995).

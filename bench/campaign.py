@@ -239,6 +239,11 @@ class Progress:
 @click.option(
     "--replicates", type=click.IntRange(1), default=3, show_default=True, help="fresh processes each"
 )
+@click.option(
+    "--one-by-one",
+    is_flag=True,
+    help="each environment's process alone, one after the other: to see what lock-step gains",
+)
 @click.option("--name", help="of the campaign's folder; by default made of its environments and options")
 @click.option(
     "--storage",
@@ -251,6 +256,7 @@ class Progress:
 def main(
     environments: str,
     replicates: int,
+    one_by_one: bool,
     name: str | None,
     storage: Path,
     case_timeout: float,
@@ -276,8 +282,8 @@ def main(
             members = [Member(environment, folder, campaign, options) for environment in found]
             members = [member for member in members if not member.result.exists()]
             progress.replicate = number - 1
-            if members:
-                replicate(members, case_timeout, f"{name}-{number}", progress)
+            for some in [[member] for member in members] if one_by_one else [members]:
+                replicate(some, case_timeout, f"{name}-{number}", progress)
     except KeyboardInterrupt:
         click.echo("\nEverything finished is kept; the same command goes on.", err=True)
         sys.exit(130)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -106,7 +105,7 @@ def _values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
 def _comparison(shape: Shape, settings: Mapping[str, str], seen: set[ConvCase]) -> Comparison:
     layers = ("conv1d", "separable_conv1d") if shape.is_1d else ("conv2d", "separable_conv2d")
     dense = ConvCase(layer=layers[0], **{**shape.fields, **settings})
-    separable = dataclasses.replace(dense, layer=layers[1])
+    separable = replace(dense, layer=layers[1])
     cases = [dense, separable]
     if shape.parts and not shape.is_1d:
         cases += parts_of(separable)
@@ -180,6 +179,14 @@ def _default() -> tuple[Shape, ...]:
     ]
     line = {"height": 1, "width": 1024, "kernel_size": (1, 3)}
     return (*plane, *arms, Shape(line, is_1d=True), *_mnist_layers())
+
+
+def _sentinels() -> tuple[Shape, ...]:
+    """Ten of the default grid's shapes, each for another reason to change: what to watch over upgrades."""
+    arms = ({}, {"kernel_size": (5, 5)}, {"depth_multiplier": 4}, {"strides": (2, 2)}, *_MODE_ARMS)
+    shapes = [Shape(arm, control=not arm or arm in _MODE_ARMS) for arm in arms]
+    shapes += [Shape({**_channels(channels), **_square(3)}, control=True) for channels in (3, 256)]
+    return (*shapes, *(replace(shape, parts=False) for shape in _mnist_layers()))
 
 
 def _claim_12132() -> tuple[Shape, ...]:
@@ -261,6 +268,7 @@ _BUILDERS = {
         ),
     ),
     "default": ("channels x kernel size, and one-factor arms for every other axis", _default),
+    "sentinels": ("ten shapes of the default grid, to compare environments by", _sentinels),
     "channels": ("32 to 2048 channels, the claim in tensorflow#12132", _claim_12132),
     "kernels": ("kernel sizes 1 to 15, square and flat", _kernels),
     "options": ("every layer option, in every mode", _options),

@@ -19,6 +19,7 @@ from analysis.figures.style import (
     FAINT,
     INK,
     SEPARABLE_COLOUR,
+    as_text,
     logarithmic,
     plain,
 )
@@ -150,7 +151,7 @@ def arms(table: pd.DataFrame) -> Figure | None:
         turned = max(map(len, values)) * len(values) > 20
         axis.set_xticks(
             range(len(values)),
-            [_as_text(value) for value in values],
+            [as_text(value) for value in values],
             rotation=35 if turned else 0,
             ha="right" if turned else "center",
         )
@@ -198,7 +199,7 @@ def named_shapes(pairs: pd.DataFrame) -> Figure | None:
             label=direction,
         )
     axis.axvline(1, color=INK, linewidth=1)
-    axis.set_yticks(range(len(names)), [_as_text(name) for name in names])
+    axis.set_yticks(range(len(names)), [as_text(name) for name in names])
     axis.invert_yaxis()
     logarithmic(axis, x=True)
     axis.set_xlabel("time, SeparableConv2D / Conv2D")
@@ -222,8 +223,3 @@ def _reach(rows: pd.DataFrame) -> np.ndarray:
     """The interval as distances from the ratio. The median of few values may lie on its edge."""
     below, above = rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]
     return np.maximum(0, np.array([below, above], dtype=float))
-
-
-def _as_text(name: str) -> str:
-    """A name from a file is data: a dollar sign must not start mathematics."""
-    return name.replace("$", r"\$")

@@ -60,3 +60,8 @@ def plain(value: float) -> str:
 
 def close(figure: Figure) -> None:
     plt.close(figure)
+
+
+def as_text(name: str) -> str:
+    """A name from a file is data: a dollar sign must not start mathematics."""
+    return name.replace("$", r"\$")

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis import answer, detectors, pairs, parts, remedies, roofline, trainings, wording
 from analysis.explain import explain
-from analysis.report import mnist, pictures, why
+from analysis.report import mnist, pictures, releases, why
 from analysis.report.pictures import Picture
 from analysis.results import Results
 
@@ -30,8 +30,11 @@ class Report:
     tables: Mapping[str, pd.DataFrame]
 
 
-def build(results: Results, folder: Path) -> Report:
-    """The report on the runs of one environment; its links start from ``folder``."""
+def build(results: Results, folder: Path, everything: Results | None = None) -> Report:
+    """The report on the runs of one environment; its links start from ``folder``.
+
+    ``everything`` holds the campaigns, which compare it with others.
+    """
     table = pairs.table(results)
     ceilings = roofline.ceilings(results.ceilings)
     explained = explain(results, table)
@@ -43,6 +46,7 @@ def build(results: Results, folder: Path) -> Report:
     told = why.told(explained, gains, folder)
     operations = why.pictures(explained, ceilings)
     trainings_drawn = mnist.pictures(trained)
+    changed = releases.sections(everything or results)
     part_sums = parts.table(results)
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
@@ -53,6 +57,7 @@ def build(results: Results, folder: Path) -> Report:
         "parts": part_sums,
         **why.tables(explained, gains),
         **mnist.tables(results, trained),
+        **releases.tables(changed),
         **{picture.key: picture.data for picture in compared + operations + trainings_drawn},
     }
     html = _template().render(
@@ -69,6 +74,7 @@ def build(results: Results, folder: Path) -> Report:
         together=detectors.TOGETHER,
         mnist=claims,
         curves=trainings_drawn,
+        changed=changed,
         models=trainings.table(trained).to_dict("records"),
         published=trainings.published(),
         recomputed=trainings.recomputed(),
@@ -82,7 +88,8 @@ def build(results: Results, folder: Path) -> Report:
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
     )
-    drawn = [*compared, *operations, *trainings_drawn, *(one.waterfall for one in told)]
+    steps = [section.picture for section in changed if section.picture]
+    drawn = [*compared, *operations, *trainings_drawn, *steps, *(one.waterfall for one in told)]
     return Report(sentences, html, drawn, tables)
 
 

@@ -203,6 +203,51 @@ def test_the_json_has_a_verdict_a_case_with_its_interval_and_reason(folders):
     assert not math.isnan(case["p"])
 
 
+def calibrate(*arguments):
+    return CliRunner().invoke(main, ["calibrate", *map(str, arguments)])
+
+
+def test_calibration_counts_false_verdicts_between_equal_environments(folders):
+    random = np.random.default_rng(10)
+    save(folders, "d", times(random, 4), campaign="c")
+    result = calibrate("same", folders / "a", folders / "d", folders / "a", folders / "b")
+    assert result.exit_code == 0, result.output
+    assert "Over 2 comparisons of equal environments, 40 of 80 verdicts (50 %)" in result.output
+
+
+def test_calibration_injects_twice_what_is_detectable_and_counts_what_is_found(folders):
+    random = np.random.default_rng(11)
+    save(folders, "d", times(random, 4), campaign="c")
+    made_faults = calibrate("faults", folders / "a", folders / "d", "--output", folders / "faults")
+    assert made_faults.exit_code == 0, made_faults.output
+    files = sorted((folders / "faults").iterdir())
+    assert len(files) == 10
+    injected = json.loads(files[0].read_text())
+    assert len(injected) == len(CASES) / 10
+    detectable = compare(
+        results.load(results.find([folders / "a"])), results.load(results.find([folders / "d"]))
+    ).cases.set_index("id")["detectable"]
+    change = np.array([1 + injected.get(case.id, {}).get("slowdown", 0.0) for case in CASES])
+    for case, fault in injected.items():
+        assert fault["slowdown"] == pytest.approx(2 * detectable[case])
+    save(folders, "e", times(random, 4, change=change), campaign="c", faults="f", fingerprint="slowed")
+    result = calibrate("slowed", folders / "a", folders / "e", files[0])
+    assert result.exit_code == 0, result.output
+    assert "4 of 4 slowed cases (100 %) are called slower; 0 of 36 others (0 %)" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("same", "A"), ("same", "A", "nowhere"), ("slowed", "A", "B"), ("slowed", "A", "B", "nowhere.json")],
+)
+def test_bad_input_to_calibration_gets_one_sentence(folders, arguments):
+    named = [{"A": folders / "a", "B": folders / "b"}.get(a, a) for a in arguments]
+    result = calibrate(*named)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "arguments", [("nowhere", "A"), ("A", "nowhere=1"), ("A", "A,B"), ("A", "B", "--json", "no/folder.json")]
 )

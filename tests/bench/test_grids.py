@@ -46,6 +46,13 @@ def test_the_default_grid_varies_every_other_axis_alone():
     assert varied >= {*wanted.split(), "use_bias", "input_gradient", "dtype", "mode", "kernel_size"}
 
 
+def test_the_sentinels_are_cases_of_the_default_grid_twenty_a_direction():
+    sentinels = cases("sentinels")
+    assert set(sentinels) <= set(cases("default"))
+    assert len(sentinels) == 60
+    assert len([case for case in sentinels if case.direction == "train"]) == 20
+
+
 def test_the_mnist_layers_are_the_articles():
     first, second = (c.cases[0] for c in expand(grids.load("mnist-layers").shapes, CPU)[2::3])
     assert (first.batch, first.height, first.in_channels, first.filters) == (250, 28, 1, 32)

@@ -1,0 +1,75 @@
+"""Times over the environments of a campaign."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import verdicts
+from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR, as_text
+from analysis.releases import History
+from bench.cases import DENSE_OF
+
+#: Comparisons to draw; the table has all.
+_PANELS = 12
+_COLUMNS = 3
+
+
+def drawn_steps(history: History) -> pd.DataFrame:
+    """The rows of ``history.steps`` that :func:`over_time` draws: of the comparisons that changed most."""
+    layers = history.steps[history.steps["layer"].isin([*DENSE_OF, *DENSE_OF.values()])]
+    spread = np.log(layers["relative"]).abs().groupby(layers["comparison"]).max()
+    chosen = set(spread.sort_values(ascending=False, kind="stable").index[:_PANELS])
+    return layers[layers["comparison"].isin(chosen)]
+
+
+def over_time(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
+    """A panel a comparison: both layers' times over the environments, steps marked."""
+    if steps.empty:
+        return None
+    comparisons = list(dict.fromkeys(steps["comparison"]))
+    columns = min(_COLUMNS, len(comparisons))
+    lines = math.ceil(len(comparisons) / columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(3.6 * columns, 2.3 * lines), sharex=True, squeeze=False
+    )
+    for axis, comparison in zip(axes.flat, comparisons, strict=False):
+        for layer, rows in steps[steps["comparison"] == comparison].groupby("layer", sort=True):
+            colour = SEPARABLE_COLOUR if layer in DENSE_OF else DENSE_COLOUR
+            first = float(rows.iloc[0]["seconds"]) * 1e3
+            level = first * rows["relative"]
+            reach = np.maximum(
+                0, first * np.array([rows["relative"] - rows["low"], rows["high"] - rows["relative"]])
+            )
+            finite = np.where(np.isfinite(reach), reach, 0)
+            axis.errorbar(
+                rows["place"],
+                level,
+                yerr=finite,
+                fmt="o-",
+                markersize=3,
+                linewidth=1.2,
+                color=colour,
+                label=layer,
+            )
+            for verdict, marker in ((verdicts.SLOWER, "^"), (verdicts.FASTER, "v")):
+                stepped = (rows["verdict"] == verdict).to_numpy()
+                axis.scatter(
+                    rows["place"][stepped], level[stepped], s=42, marker=marker, color=colour, edgecolor=INK,
+                    linewidth=0.8, zorder=3,
+                )  # fmt: skip
+        axis.set_title(as_text(comparison), fontsize=8)
+        axis.set_ylim(bottom=0)
+        axis.set_xticks(range(len(labels)), [as_text(label) for label in labels], rotation=60, ha="right")
+        axis.axhline(0, color=FAINT, linewidth=0.5)
+    for axis in axes.flat[len(comparisons) :]:
+        axis.set_visible(False)
+    for line in axes:
+        line[0].set_ylabel("ms a call")
+    handles, names = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
+    return figure
