@@ -212,6 +212,8 @@ class Experiment:
         self._load, self._environment, self._storage, self._first = load, environment, storage, first
         self._trained: dict[int, dict[str, Training]] = {}
         self._spent: list[float] = []
+        #: Epochs that are done, now or before this was taken up.
+        self._done = 0
 
     @cached_property
     def data(self) -> Prepared:
@@ -226,6 +228,7 @@ class Experiment:
         if repeat not in self._trained:
             models = [MODELS[name] for name, number in self.wanted if number == repeat]
             trained = Repeat(models, repeat, self.data, self._folder, self._tell)
+            self._done += sum(training.epochs for training in trained.trainings)
             trained.train(self.epochs)
             self._trained[repeat] = {training.model.name: training for training in trained.trainings}
         return self._trained[repeat][model]
@@ -239,7 +242,8 @@ class Experiment:
     def _tell(self, text: str, seconds: float) -> None:
         if seconds:
             self._spent.append(seconds)
-        left = len(self.wanted) * self.epochs - len(self._spent)
+            self._done += 1
+        left = len(self.wanted) * self.epochs - self._done
         mean = sum(self._spent) / max(len(self._spent), 1)
         self.write(f"{text}; at most {timedelta(seconds=round(left * mean))} left")
 

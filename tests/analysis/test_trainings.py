@@ -102,6 +102,18 @@ def test_each_claim_of_the_article_gets_its_answer(tmp_path):
     assert '"Fewer parameters may cost the accuracy"' in sentences[3]
 
 
+@pytest.mark.parametrize(("waits", "told"), [(0.0, False), (0.8, True)])
+def test_a_stopwatch_around_the_call_is_told_to_be_wrong_where_it_is(tmp_path, waits, told):
+    rows = experiment()
+    for row in rows:
+        history = row["extra_info"]["training"]["history"]
+        factor = 1 + waits * (row["extra_info"]["training"]["model"] == "conv")
+        history["call_seconds"] = [factor * seconds for seconds in history["seconds"]]
+    found = loaded(tmp_path, rows)
+    said = " ".join(trainings.sentences(found, trainings.chosen(found)))
+    assert ("would have read 1.00 (separable) to 1.80 (conv) times the epoch itself" in said) == told
+
+
 def test_one_epoch_in_the_place_of_the_experiment_is_said_so(tmp_path):
     found = loaded(tmp_path, [training_row(model, 0, epochs=1) for model in MODELS])
     (sentence,) = trainings.sentences(found, trainings.chosen(found))
