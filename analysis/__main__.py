@@ -135,6 +135,30 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
         sys.exit(1)
 
 
+@main.command("claims")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
+)
+def claims_(files: tuple[Path, ...], json_file: Path | None) -> None:
+    """Print what has been claimed in public, and whether it holds by FILES (by default .benchmarks).
+
+    \b
+    Examples:
+      pytest bench/ --grid claims --benchmark-autosave && python -m analysis claims
+      python -m analysis claims results/ --json claims.json
+    """
+    from analysis import claims, pairs, terminal, trainings
+
+    with _one_sentence():
+        chosen = _newest(_load(files))
+        answers = claims.ledger(chosen, pairs.table(chosen), trainings.chosen(chosen))
+        if json_file:
+            _write_json(json_file, {"claims": [answer.as_dict() for answer in answers]})
+    for line in terminal.claims(answers):
+        click.echo(line)
+
+
 @main.group()
 def calibrate() -> None:
     """How right are the verdicts on this machine?

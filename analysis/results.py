@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -37,6 +38,8 @@ class Results:
     ``not_measured``: case id and reason.
     ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
     remedied over time of case, in lock-step) and ratios (of its turns), settled, contaminated.
+    ``contrasts``: one row a pair of cases that a public claim is about and run: run, case and base
+    (ConvCases), ratio and ratios (of case to base), settled, contaminated.
     ``trainings``: one row an MNIST model, repeat and run: its fields, history (an entry an epoch for
     each curve), seconds (of each epoch), compiled (the epochs whose time holds compiling too)
     and microseconds_a_sample (those epochs apart).
@@ -47,6 +50,7 @@ class Results:
     ceilings: pd.DataFrame
     not_measured: pd.DataFrame
     remedies: pd.DataFrame
+    contrasts: pd.DataFrame
     trainings: pd.DataFrame
 
     @property
@@ -70,7 +74,7 @@ class Results:
         return Results(*(table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables()))
 
     def _tables(self) -> tuple[pd.DataFrame, ...]:
-        return self.runs, self.layers, self.ceilings, self.not_measured, self.remedies, self.trainings
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
@@ -98,7 +102,7 @@ def load(files: Iterable[Path]) -> Results:
     Raises :class:`ResultsError` where a file is cut off, foreign, of a newer schema or without one.
     """
     saved = sorted(((file, _read(file)) for file in files), key=lambda item: item[1]["datetime"])
-    runs, layers, ceilings, refused, remedies, trainings = [], [], [], [], [], []
+    runs, layers, ceilings, refused, remedies, contrasts, trainings = [], [], [], [], [], [], []
     for run, (file, content) in enumerate(saved):
         environment = content["machine_info"]["environment"]
         runs.append(
@@ -117,6 +121,8 @@ def load(files: Iterable[Path]) -> Results:
                 ceilings.append({"run": run, **row["extra_info"]["ceiling"], "seconds": row["stats"]["min"]})
             elif "remedy" in row["extra_info"]:
                 remedies.append({"run": run, **_remedy(file, row)})
+            elif "contrast" in row["extra_info"]:
+                contrasts.append({"run": run, **_contrast(file, row)})
             elif "training" in row["extra_info"]:
                 trainings.append({"run": run, **_training(row)})
             else:
@@ -130,6 +136,7 @@ def load(files: Iterable[Path]) -> Results:
         pd.DataFrame(ceilings, columns=["run", *_CEILING_COLUMNS]),
         pd.DataFrame(refused, columns=["run", "case", "id", "reason"]),
         pd.DataFrame(remedies, columns=["run", *_REMEDY_COLUMNS]),
+        pd.DataFrame(contrasts, columns=["run", *_CONTRAST_COLUMNS]),
         pd.DataFrame(trainings, columns=["run", *_TRAINING_COLUMNS]),
     )
 
@@ -140,6 +147,7 @@ _LAYER_COLUMNS = (
     *("contaminated", "trace", "turns", "together"),
 )
 _REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
+_CONTRAST_COLUMNS = ("case", "base", "ratio", "ratios", "settled", "contaminated")
 _TRAINING_COLUMNS = (
     *("model", "question", "repeat", "seed", "epochs", "parameters", "samples", "history", "seconds"),
     *("compiled", "microseconds_a_sample", "test_loss", "test_accuracy"),
@@ -187,6 +195,18 @@ def _remedy(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "remedied": _case(file, remedy["remedied"]),
         "ratio": paired["ratio"],
         "ratios": paired["ratios"],
+        "settled": bool(info.get("settled", True)),
+        "contaminated": bool((info.get("noise") or {}).get("contaminated")),
+    }
+
+
+def _contrast(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    info = row["extra_info"]
+    return {
+        "case": _case(file, info["contrast"]["case"]),
+        "base": _case(file, info["contrast"]["base"]),
+        "ratio": info["paired"]["ratio"],
+        "ratios": info["paired"]["ratios"],
         "settled": bool(info.get("settled", True)),
         "contaminated": bool((info.get("noise") or {}).get("contaminated")),
     }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis import remedies, traces, verdicts
+from analysis.claims import Answer, counts
 from analysis.compare import Compared
 from analysis.detectors import TOGETHER
 from analysis.explain import Explained, Explanation
@@ -81,6 +82,20 @@ def compared(found: Compared) -> Iterator[str]:
     for side, ids in (("BASE", found.only_in_base), ("NEW", found.only_in_new)):
         if ids:
             yield f"only in {side}: {', '.join(ids)}"
+
+
+def claims(answers: list[Answer]) -> Iterator[str]:
+    """The ledger."""
+    for answer in answers:
+        yield f"{answer.word}: {answer.claim.statement}"
+        yield f"  claimed in {answer.claim.source}, on {answer.claim.made_on}; here on {answer.device}"
+        for outcome in answer.outcomes:
+            mark = {True: "as claimed", False: "not so", None: "undecided"}[outcome.as_claimed]
+            yield f"  {mark}: {outcome.says}"
+        for command in answer.missing:
+            yield f"  to measure {'the rest' if answer.outcomes else 'it'}: {command}"
+    counted = ", ".join(f"{word} {count}" for word, count in counts(answers).items() if count)
+    yield f"Of {len(answers)} claims: {counted}."
 
 
 def same(table: pd.DataFrame) -> Iterator[str]:

@@ -150,22 +150,33 @@ def layers_of_a_step(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What became of one of the article's claims: whether it holds (``None``: undecided), and in words."""
+
+    holds: bool | None
+    says: str
+
+
+def answers(rows: pd.DataFrame) -> dict[str, Answer]:
+    """By claim: slower, less accurate, parameters, depth; those that ``rows`` answer, in this order."""
+    against = difference(rows, SEPARABLE, CONV)
+    found = {"parameters": _parameters(rows), "depth": _depth(rows)}
+    if against:
+        found = {"slower": _slower(against, rows), "less accurate": _less_accurate(against), **found}
+    return {claim: answer for claim, answer in found.items() if answer}
+
+
 def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
-    """The answer to each of the article's claims, in its order."""
+    """The answer to each of the article's claims, in its order; then what it left open."""
     if rows.empty:
         return []
-    epochs = int(rows["epochs"].iloc[0])
-    if epochs < 2:
+    if rows["epochs"].iloc[0] < 2:
         return [
             "MNIST: only one epoch a model was trained, in the place of the full experiment: "
             "pytest bench/bench_mnist.py --benchmark-autosave runs it."
         ]
-    found = [
-        *_against_conv(rows, epochs),
-        *_hybrid(rows),
-        *_parameters(rows),
-        *_depth(rows),
-    ]
+    found = [*(answer.says for answer in answers(rows).values()), *_hybrid(rows)]
     for row in layers_of_a_step(results, rows).to_dict("records"):
         if row["model"] in (CONV, SEPARABLE):
             found.append(
@@ -176,17 +187,53 @@ def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
     return [*found, *_stopwatch(rows)]
 
 
-def _against_conv(rows: pd.DataFrame, epochs: int) -> list[str]:
-    found = difference(rows, SEPARABLE, CONV)
-    if found is None:
-        return []
-    return [
-        f'"SeparableConv2D trains slower": {_holds(found.time.low > 1, found.time.high < 1)}. Over '
-        f"{found.repeats} repeats of {epochs} epochs, the separable network trains "
+def _slower(found: Difference, rows: pd.DataFrame) -> Answer:
+    holds = _decided(found.time.low > 1, found.time.high < 1)
+    return Answer(
+        holds,
+        f'"SeparableConv2D trains slower" {_WORDS[holds]}. Over {found.repeats} repeats of '
+        f"{int(rows['epochs'].iloc[0])} epochs, the separable network trains "
         f"{speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one.",
-        f'"It is less accurate": {_holds(found.accuracy.high < 0, found.accuracy.low > 0)}. Test accuracy '
-        f"differs by {_points(found.accuracy)}, test loss by {_signed(found.loss)}.",
-    ]
+    )
+
+
+def _less_accurate(found: Difference) -> Answer:
+    holds = _decided(found.accuracy.high < 0, found.accuracy.low > 0)
+    return Answer(
+        holds,
+        f'"It is less accurate" {_WORDS[holds]}. Test accuracy differs by {_points(found.accuracy)}, test '
+        f"loss by {_signed(found.loss)}.",
+    )
+
+
+def _parameters(rows: pd.DataFrame) -> Answer | None:
+    matched, plain = difference(rows, MATCHED, CONV), difference(rows, MATCHED, SEPARABLE)
+    if matched is None or plain is None:
+        return None
+    holds = _decided(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)
+    return Answer(
+        holds,
+        f'"Fewer parameters may cost the accuracy" {_WORDS[holds]}. With as many parameters as conv, the '
+        f"separable network's accuracy differs from conv's by {_points(matched.accuracy)}, from the plain "
+        f"separable one's by {_points(plain.accuracy)}. It trains "
+        f"{speed(matched.time.value, matched.time.low, matched.time.high)} as conv.",
+    )
+
+
+def _depth(rows: pd.DataFrame) -> Answer | None:
+    """Whether a separable network of another depth is as accurate as conv."""
+    others = {name: difference(rows, f"{SEPARABLE}-{name}", CONV) for name in ("deeper", "shallower")}
+    if not all(others.values()):
+        return None
+    short = all(found.accuracy.high < 0 for found in others.values())
+    enough = any(found.accuracy.low > 0 for found in others.values())
+    holds = _decided(short, enough)
+    parts = [f"{name} {_points(found.accuracy)}" for name, found in others.items()]
+    return Answer(
+        holds,
+        f'"Neither adding nor removing a layer makes it as accurate" {_WORDS[holds]}. Against conv, the '
+        f"accuracy of the separable network differs by: {'; '.join(parts)}.",
+    )
 
 
 def _hybrid(rows: pd.DataFrame) -> list[str]:
@@ -200,31 +247,6 @@ def _hybrid(rows: pd.DataFrame) -> list[str]:
             f"accuracy differs by {_points(found.accuracy)}"
         )
     return [f"A dense first layer and a separable second: {'; '.join(parts)}."]
-
-
-def _parameters(rows: pd.DataFrame) -> list[str]:
-    matched, plain = difference(rows, MATCHED, CONV), difference(rows, MATCHED, SEPARABLE)
-    if matched is None or plain is None:
-        return []
-    return [
-        '"Fewer parameters may cost the accuracy": with as many parameters as conv, the separable network\'s '
-        f"accuracy differs from conv's by {_points(matched.accuracy)}, from the plain separable one's by "
-        f"{_points(plain.accuracy)}; so this is "
-        f"{_holds(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)}. "
-        f"It trains {speed(matched.time.value, matched.time.low, matched.time.high)} as conv."
-    ]
-
-
-def _depth(rows: pd.DataFrame) -> list[str]:
-    parts = []
-    for kind in (SEPARABLE, CONV):
-        for change in ("deeper", "shallower"):
-            found = difference(rows, f"{kind}-{change}", kind)
-            if found:
-                parts.append(f"{kind} {change} {_points(found.accuracy)}")
-    if not parts:
-        return []
-    return [f'"Neither adding nor removing a layer helps": accuracy changes, {"; ".join(parts)}.']
 
 
 def _stopwatch(rows: pd.DataFrame) -> list[str]:
@@ -251,8 +273,11 @@ def _stopwatch(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _holds(yes: bool, no: bool) -> str:
-    return "holds here" if yes else "refuted here" if no else "undecided here"
+def _decided(yes: bool, no: bool) -> bool | None:
+    return True if yes else False if no else None
+
+
+_WORDS = {True: "holds here", False: "is refuted here", None: "is undecided here"}
 
 
 def _points(estimate: Estimate) -> str:

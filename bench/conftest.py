@@ -118,9 +118,13 @@ def _journal_lines(run, resume):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Without remedies or trainings to measure there is no test of them, not even a skipped one."""
+    """Without remedies, claims or trainings to measure there is no test of them, not even a skipped one."""
     run = config.stash[RUN]
-    wanted = {"bench_remedies.py": run.remedies, "bench_mnist.py": run.trainings}
+    wanted = {
+        "bench_remedies.py": run.remedies,
+        "bench_claims.py": run.contrasts,
+        "bench_mnist.py": run.trainings,
+    }
     return True if not wanted.get(collection_path.name, True) else None
 
 
@@ -129,7 +133,12 @@ def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         values = [[getattr(case, name) for name in LAYER_PARAMETERS] for case, _ in run.cases.values()]
         metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(run.cases))
-    ids = (("limit", run.ceilings), ("remedy_id", run.remedies), ("training_id", run.trainings))
+    ids = (
+        ("limit", run.ceilings),
+        ("remedy_id", run.remedies),
+        ("contrast_id", run.contrasts),
+        ("training_id", run.trainings),
+    )
     for name, chosen in ids:
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, list(chosen), ids=list(chosen))
@@ -141,7 +150,8 @@ def pytest_collection_modifyitems(config, items):
     run = config.stash[RUN]
     for item in items:
         own_loop = run.in_turn and "case" in item.fixturenames
-        if {"case", "remedy", "ceiling", "training_id"}.intersection(item.fixturenames) and not own_loop:
+        replayed = {"case", "remedy", "contrast", "ceiling", "training_id"}
+        if replayed.intersection(item.fixturenames) and not own_loop:
             item.stash[REPLAY] = Replay(run.timer_name)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
@@ -272,3 +282,8 @@ def ceiling(run, limit):
 @pytest.fixture
 def remedy(run, remedy_id):
     return run.remedies[remedy_id]
+
+
+@pytest.fixture
+def contrast(run, contrast_id):
+    return run.contrasts[contrast_id]

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from bench import claims
 from bench.cases import DIRECTIONS, ConvCase, parts_of
 
 
@@ -199,6 +200,24 @@ def _claim_12132() -> tuple[Shape, ...]:
     )
 
 
+def _claims() -> tuple[Shape, ...]:
+    """A shape a test that compares the two layers; the others are ``claims.contrasts``."""
+    shapes = []
+    for claim in claims.load():
+        for trial in claim.trials:
+            if trial.is_comparison:
+                fields = {
+                    name: value for name, value in vars(trial.base).items() if name not in ("layer", "device")
+                }
+                changed = {
+                    name: value for name, value in fields.items() if value != getattr(ConvCase(), name)
+                }
+                shapes.append(
+                    Shape({**changed, "direction": trial.base.direction}, control=claim.id == "flops")
+                )
+    return tuple(shapes)
+
+
 def _kernels() -> tuple[Shape, ...]:
     sides = [(k, k) for k in (1, 2, 3, 4, 5, 7, 9, 11, 15)] + [(1, 3), (3, 1), (1, 7), (7, 1)]
     return tuple(Shape({"kernel_size": k}, parts=True, control=k == (3, 3)) for k in sides)
@@ -270,6 +289,7 @@ _BUILDERS = {
     "default": ("channels x kernel size, and one-factor arms for every other axis", _default),
     "sentinels": ("ten shapes of the default grid, to compare environments by", _sentinels),
     "channels": ("32 to 2048 channels, the claim in tensorflow#12132", _claim_12132),
+    "claims": ("what has been claimed in public (bench/claims.json)", _claims),
     "kernels": ("kernel sizes 1 to 15, square and flat", _kernels),
     "options": ("every layer option, in every mode", _options),
     "mnist-layers": ("the two convolutions of the article's MNIST network", _mnist_layers),

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench import (
     ceilings,
+    claims,
     environment,
     faults,
     frameworks,
@@ -109,6 +110,12 @@ class Run:
             remedy.id: remedy
             for remedy in remedies.wanted(comparisons, every=options["remedies"])
             if not self.in_turn
+        }
+        #: What public claims set against each other beyond comparisons, by id.
+        self.contrasts = {
+            contrast.id: contrast
+            for contrast in claims.contrasts(devices)
+            if self.grid == "claims" and not self.in_turn
         }
         self.mnist = experiment(self.environment)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, detectors, pairs, parts, remedies, roofline, trainings, wording
+from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, trainings, wording
 from analysis.explain import explain
 from analysis.report import mnist, pictures, releases, why
 from analysis.report.pictures import Picture
@@ -40,13 +40,14 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
     explained = explain(results, table)
     gains = remedies.table(results, table)
     trained = trainings.chosen(results)
-    claims = trainings.sentences(results, trained)
-    sentences = [*answer.sentences(table), *answer.why(explained), *answer.what_to_do(gains), *claims[:2]]
+    learned = trainings.sentences(results, trained)
+    sentences = [*answer.sentences(table), *answer.why(explained), *answer.what_to_do(gains), *learned[:2]]
     compared = pictures.of_comparisons(table, ceilings)
     told = why.told(explained, gains, folder)
     operations = why.pictures(explained, ceilings)
     trainings_drawn = mnist.pictures(trained)
     changed = releases.sections(everything or results)
+    ledger = claims.ledger(results, table, trained)
     part_sums = parts.table(results)
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
@@ -72,9 +73,11 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         gains=gains.to_dict("records"),
         untraced=why.untraced(explained),
         together=detectors.TOGETHER,
-        mnist=claims,
+        mnist=learned,
         curves=trainings_drawn,
         changed=changed,
+        claims=ledger,
+        claim_counts=claims.counts(ledger),
         models=trainings.table(trained).to_dict("records"),
         published=trainings.published(),
         recomputed=trainings.recomputed(),

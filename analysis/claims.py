@@ -1,0 +1,149 @@
+"""Public claims -> whether they hold here, with the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import pairs, trainings, verdicts
+from analysis.results import Results
+from analysis.stats import Estimate
+from analysis.wording import speed
+from bench import claims
+from bench.claims import Claim, Trial
+
+HOLDS, REFUTED, MIXED, UNDECIDED, NOT_MEASURED = "holds", "refuted", "mixed", "undecided", "not measured"
+MEASURE = "pytest bench/ --grid claims --benchmark-autosave"
+TRAIN = "pytest bench/bench_mnist.py --benchmark-autosave"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one trial, or of the trainings: if it is as claimed (``None``: undecided), in words."""
+
+    as_claimed: bool | None
+    says: str
+    ratio: Estimate | None = None
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One claim on one device."""
+
+    claim: Claim
+    device: str
+    outcomes: tuple[Outcome, ...]
+    #: What would measure the rest of it.
+    missing: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        decided = {outcome.as_claimed for outcome in self.outcomes} - {None}
+        if not self.outcomes:
+            return NOT_MEASURED
+        if not decided:
+            return UNDECIDED
+        return MIXED if len(decided) > 1 else HOLDS if True in decided else REFUTED
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **{name: getattr(self.claim, name) for name in ("id", "source", "statement", "made_on")},
+            "device": self.device,
+            "answer": self.word,
+            "outcomes": [
+                {
+                    "as_claimed": outcome.as_claimed,
+                    "says": outcome.says,
+                    **(
+                        {
+                            "case": outcome.trial.case.id,
+                            "base": outcome.trial.base.id,
+                            "expects": outcome.trial.expects,
+                            "ratio": outcome.ratio.value,
+                            "interval": [outcome.ratio.low, outcome.ratio.high],
+                        }
+                        if outcome.trial and outcome.ratio
+                        else {}
+                    ),
+                }
+                for outcome in self.outcomes
+            ],
+            "measure": list(self.missing),
+        }
+
+
+def ledger(results: Results, comparisons: pd.DataFrame, trained: pd.DataFrame) -> list[Answer]:
+    """Every claim, on every device that was measured; ``comparisons`` is of ``pairs.table``, ``trained`` of
+    ``trainings.chosen``."""
+    judged = _judged(results, comparisons)
+    learned = trainings.answers(trained) if len(trained) and trained["epochs"].iloc[0] > 1 else {}
+    devices = sorted(set(results.layers["device"])) or ["CPU:0"]
+    return [_answer(claim, device, judged, learned) for device in devices for claim in claims.load()]
+
+
+def _answer(
+    claim: Claim,
+    device: str,
+    judged: Mapping[tuple[str, str], tuple[Estimate, str]],
+    learned: Mapping[str, trainings.Answer],
+) -> Answer:
+    outcomes, missing = [], []
+    if claim.training:
+        if claim.training in learned:
+            answer = learned[claim.training]
+            outcomes.append(Outcome(answer.holds, answer.says))
+        else:
+            missing.append(TRAIN)
+    for trial in (trial.on(device) for trial in claim.trials):
+        known = judged.get((trial.case.id, trial.base.id))
+        if known is None:
+            missing.append(MEASURE)
+            continue
+        ratio, verdict = known
+        says = f"{trial.case.id} is {speed(ratio.value, ratio.low, ratio.high)} as {trial.base.id}"
+        outcomes.append(Outcome(as_claimed(trial, ratio, verdict), says, ratio, trial))
+    return Answer(claim, device, tuple(outcomes), tuple(dict.fromkeys(missing)))
+
+
+def _judged(results: Results, comparisons: pd.DataFrame) -> dict[tuple[str, str], tuple[Estimate, str]]:
+    """(case id, base id) -> ratio and verdict, from comparisons and contrasts."""
+    found = {
+        (row["separable_case"].id, row["dense_case"].id): (
+            Estimate(row["ratio"], row["low"], row["high"]),
+            row["verdict"],
+        )
+        for row in comparisons.to_dict("records")
+    }
+    table = results.contrasts
+    if table.empty:
+        return found
+    ids = [table[name].map(lambda case: case.id).rename(name) for name in ("case", "base")]
+    groups = dict(list(table.groupby(ids, sort=False)))
+    noises = [pairs.noise(results.layers, rows.iloc[0]["case"], len(rows)) for rows in groups.values()]
+    judged = pairs.judge(list(groups.values()), noises)
+    return found | {key: (ratio, verdict.word) for key, (ratio, verdict) in zip(groups, judged, strict=True)}
+
+
+def as_claimed(trial: Trial, ratio: Estimate, verdict: str) -> bool | None:
+    """Whether it came out as ``trial`` expects; ``None`` where that is undecided."""
+    if trial.at_least > 1:
+        border = trial.at_least if trial.expects == claims.SLOWER else 1 / trial.at_least
+        beyond, short = (ratio.low >= border, ratio.high < border)
+        if trial.expects == claims.FASTER:
+            beyond, short = ratio.high <= border, ratio.low > border
+        return True if beyond else False if short else None
+    if verdict == verdicts.UNDECIDED:
+        return None
+    if trial.expects == claims.NOT_FASTER:
+        return verdict != verdicts.FASTER
+    return verdict == trial.expects
+
+
+def counts(answers: Iterable[Answer]) -> dict[str, int]:
+    """Claims by answer."""
+    words = [answer.word for answer in answers]
+    return {word: words.count(word) for word in (HOLDS, REFUTED, MIXED, UNDECIDED, NOT_MEASURED)}
