@@ -34,7 +34,10 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder to write; by default a new one in reports/, which reports/latest then points to.",
 )
-def report(files: tuple[Path, ...], output: Path | None) -> None:
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write the summary here too"
+)
+def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None) -> None:
     """Write the HTML report on FILES (result files or folders; by default .benchmarks).
 
     Several files of one environment are replicates. Of several environments, the newest is reported.
@@ -54,6 +57,8 @@ def report(files: tuple[Path, ...], output: Path | None) -> None:
         folder = output or REPORTS / _folder_name(chosen)
         made = build(chosen, folder, everything)
         write(made, folder)
+        if json_file:
+            _write_json(json_file, dict(made.summary))
         if output is None:
             point_latest(folder)
             folder = REPORTS / "latest"
@@ -133,6 +138,54 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
         click.echo(line)
     if fail_on and found.counts()[fail_on]:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
+)
+def check(files: tuple[Path, ...], json_file: Path | None) -> None:
+    """Say of each result file in FILES (by default .benchmarks) whether it can be read, and what it holds.
+
+    Exits with 2 where one cannot.
+
+    \b
+    Examples:
+      python -m analysis check
+      python -m analysis check results/ --json files.json
+    """
+    from analysis import results, selection
+
+    found = []
+    with _one_sentence():
+        for file in results.find(files or (STORAGE,)):
+            try:
+                read = results.load([file])
+            except results.ResultsError as error:
+                found.append({"file": str(file), "problem": str(error)})
+                continue
+            found.append(
+                {
+                    "file": str(file),
+                    "environment": selection.in_words(read.environment),
+                    "cases": len(read.layers),
+                    "not_measured": len(read.not_measured),
+                    "not_settled": int((~read.layers["settled"].astype(bool)).sum()),
+                    "disturbed": int(read.layers["contaminated"].astype(bool).sum()),
+                    "trainings": len(read.trainings),
+                }
+            )
+        if json_file:
+            _write_json(json_file, {"files": found})
+    for one in found:
+        if "problem" in one:
+            click.echo(f"Error: {one['problem']}", err=True)
+        else:
+            facts = ", ".join(f"{name.replace('_', ' ')} {one[name]}" for name in list(one)[2:] if one[name])
+            click.echo(f"{one['file']}: {one['environment']}: {facts}")
+    if any("problem" in one for one in found):
+        sys.exit(2)
 
 
 @main.command("claims")

@@ -29,10 +29,15 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:.3g}" if seconds < 0.0995 else f"{seconds * 1e3:.0f}"
 
 
-def percent(share: float) -> str:
-    """Whole per cents, but one digit under one per cent; a dash where it is not known."""
+def giga(rate: float) -> str:
+    """Billions a second."""
+    return f"{rate / 1e9:.3g}"
+
+
+def percent(share: float, missing: str = "–") -> str:
+    """Whole per cents, but one digit under one per cent; ``missing`` where it is not known."""
     if math.isnan(share):
-        return "–"
+        return missing
     return f"{100 * share:.0f} %" if share >= 0.00995 or share == 0 else f"{100 * share:.1g} %"
 
 

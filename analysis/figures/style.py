@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,19 +20,31 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 DENSE_COLOUR, SEPARABLE_COLOUR = "#0072B2", "#D55E00"
 DIRECTION_COLOURS = {"forward": "#009E73", "backward": "#CC79A7", "train": "#56B4E9"}
 INK, FAINT = "#222222", "#999999"
+_GRID, _EDGE = "#e6e6e6", "#cccccc"
+#: What each colour becomes on a dark page.
+_DARK = {
+    INK: "#e6e6e6",
+    FAINT: "#a6a6a6",
+    _GRID: "#3d3d3d",
+    _EDGE: "#666666",
+    DENSE_COLOUR: "#56a8e0",
+    SEPARABLE_COLOUR: "#ff8a3d",
+}
 
 
 @contextmanager
 def style() -> Iterator[None]:
     """Settings for all figures; SVG text stays text and ids are reproducible."""
     with (
-        sns.axes_style("whitegrid", {"grid.color": "#e6e6e6"}),
+        sns.axes_style("whitegrid", {"grid.color": _GRID, "axes.edgecolor": _EDGE}),
         plt.rc_context(
             {
                 "font.size": 9,
                 "axes.titlesize": 10,
                 "axes.labelcolor": INK,
                 "text.color": INK,
+                "xtick.color": INK,
+                "ytick.color": INK,
                 "svg.fonttype": "none",
                 "svg.hashsalt": "separable-conv-bench",
                 "figure.constrained_layout.use": True,
@@ -56,6 +69,26 @@ def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float 
 
 def plain(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG that follows the page into the dark; the same bytes for the same figure."""
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight", transparent=True)
+    rules = "".join(
+        f'[style*="{what}: {light.lower()}"]{{{what}:{dark} !important}}'
+        for light, dark in _DARK.items()
+        for what in ("fill", "stroke")
+    )
+    style = f"<style>@media (prefers-color-scheme: dark) {{{rules}}}</style></svg>"
+    return content.getvalue().replace(b"</svg>", style.encode())
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG on white, for where SVG cannot be shown."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=110, metadata={"Software": None}, bbox_inches="tight")
+    return content.getvalue()
 
 
 def close(figure: Figure) -> None:

@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, trainings, wording
 from analysis.explain import explain
-from analysis.report import mnist, pictures, releases, why
+from analysis.report import mnist, pictures, releases, rows, summary, why
 from analysis.report.pictures import Picture
+from analysis.report.tables import library
 from analysis.results import Results
 
 #: A run that begins with others using more than this is not to be trusted unwarned.
@@ -28,6 +29,8 @@ class Report:
     html: str
     pictures: list[Picture]
     tables: Mapping[str, pd.DataFrame]
+    summary: Mapping[str, Any]
+    markdown: str
 
 
 def build(results: Results, folder: Path, everything: Results | None = None) -> Report:
@@ -49,6 +52,7 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
     changed = releases.sections(everything or results)
     ledger = claims.ledger(results, table, trained)
     part_sums = parts.table(results)
+    cautions = _cautions(results)
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
         "cases": roofline.with_limits(results.layers, ceilings).drop(
@@ -64,8 +68,9 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
     html = _template().render(
         sentences=sentences,
         pictures=compared,
-        comparisons=sorted(table.to_dict("records"), key=lambda row: -row["ratio"]),
-        parts=part_sums.to_dict("records"),
+        comparisons=rows.comparisons(table, results, told),
+        parts=rows.parts(part_sums),
+        library=library(),
         explained=explained,
         told=told,
         why=operations,
@@ -87,13 +92,14 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         runs=results.runs.to_dict("records"),
         environment=_flat(results.environment),
         headline=results.environment,
-        cautions=_cautions(results),
+        cautions=cautions,
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
     )
     steps = [section.picture for section in changed if section.picture]
     drawn = [*compared, *operations, *trainings_drawn, *steps, *(one.waterfall for one in told)]
-    return Report(sentences, html, drawn, tables)
+    short = summary.as_dict(sentences, cautions, table, results.environment)
+    return Report(sentences, html, drawn, tables, short, summary.markdown(short, table))
 
 
 def _cautions(results: Results) -> list[str]:
@@ -133,7 +139,7 @@ def _template():
         "ratio": wording.number,
         "percent": wording.percent,
         "gain": remedies.in_words,
-        "giga": lambda rate: f"{rate / 1e9:.3g}",
+        "giga": wording.giga,
         "size": wording.size,
     }
     return environment.get_template("report.html.j2")

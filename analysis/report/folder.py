@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from analysis.report.build import Report
 
@@ -20,15 +24,21 @@ def write(report: Report, folder: Path) -> None:
         files = []
         for picture in report.pictures:
             files.append(_write(Path(made, "figures", f"{picture.key}.svg"), picture.svg))
+            files.append(_write(Path(made, "figures", f"{picture.key}.png"), picture.png))
         for name, table in report.tables.items():
-            files.append(_write(Path(made, "data", f"{name}.csv"), table.to_csv(index=False).encode()))
+            plain = _plain(table)
+            files.append(_write(Path(made, "data", f"{name}.csv"), plain.to_csv(index=False).encode()))
+            files.append(_write(Path(made, "data", f"{name}.parquet"), plain.to_parquet(index=False)))
+        short = json.dumps(report.summary, indent=1, allow_nan=False) + "\n"
+        files.append(_write(Path(made, "summary.json"), short.encode()))
+        files.append(_write(Path(made, "summary.md"), report.markdown.encode()))
         files.append(_write(Path(made, "index.html"), report.html.encode()))
         for file in files:
             target = folder / file.relative_to(made)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
     written = {file.relative_to(made) for file in files}
-    for old in (*folder.glob("figures/*.svg"), *folder.glob("data/*.csv")):
+    for old in (*folder.glob("figures/*.*"), *folder.glob("data/*.*")):
         if old.relative_to(folder) not in written:
             old.unlink()
 
@@ -41,6 +51,16 @@ def point_latest(folder: Path) -> None:
     made = folder.parent / f".latest-{os.getpid()}"
     made.symlink_to(folder.name, target_is_directory=True)
     os.replace(made, link)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of numbers and texts: what is neither becomes text, as CSV and Parquet need it."""
+
+    def plain(value: Any) -> Any:
+        return value if value is None or isinstance(value, str | float) else str(value)
+
+    others = table.select_dtypes("object").columns
+    return table.assign(**{name: [plain(value) for value in table[name]] for name in others})
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis import answer, sweeps
 from analysis.figures import comparisons, rooflines
-from analysis.figures.style import close, style
+from analysis.figures.style import close, png, style, svg
 from analysis.roofline import Ceilings
 
 _OF_PROMISE = [
@@ -30,6 +29,7 @@ class Picture:
     how_to_read: str
     says: str
     svg: bytes
+    png: bytes
     data: pd.DataFrame
 
     @property
@@ -39,10 +39,9 @@ class Picture:
 
 def drawn(key: str, title: str, how_to_read: str, says: str, data: pd.DataFrame, figure: Figure) -> Picture:
     """``says``: what the figure shows, for those who do not see it."""
-    svg = io.BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    made = svg(figure), png(figure)
     close(figure)
-    return Picture(key, title, how_to_read, says, svg.getvalue(), data)
+    return Picture(key, title, how_to_read, says, *made, data)
 
 
 def of_comparisons(table: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> list[Picture]:

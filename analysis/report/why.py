@@ -36,6 +36,11 @@ class Told:
     #: Whether the page shows it unfolded: the first of those with the same foremost reason.
     is_open: bool
 
+    @property
+    def anchor(self) -> str:
+        """Its id on the page."""
+        return self.waterfall.key
+
 
 def told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]:
     """The explanations to show: as many as a reader will look at, the slowest first."""
