@@ -9,9 +9,11 @@ from contextlib import nullcontext
 import pytest
 
 from bench import advice, grids, supervision
-from bench.cases import DIRECTIONS, DTYPES, MODES
+from bench.cases import DIRECTIONS, DTYPES, MODES, SCHEMA
 from bench.fingerprint import differences
+from bench.frameworks import Unsupported
 from bench.journal import JournalError
+from bench.measurement import Died
 from bench.mnist.models import MODELS
 from bench.profiling import ProfilingError
 from bench.progress import Progress
@@ -287,3 +289,24 @@ def remedy(run, remedy_id):
 @pytest.fixture
 def contrast(run, contrast_id):
     return run.contrasts[contrast_id]
+
+
+@pytest.fixture
+def measure_against(run, benchmark, replay):
+    """Measures a case in lock-step with another, as this test's row."""
+
+    def measure(base, case):
+        benchmark.extra_info["schema"] = SCHEMA
+        try:
+            if benchmark.disabled:
+                benchmark(run.measurements.prepare(case).call)
+                return
+            outcome = run.measurements.against(base, case)
+        except Unsupported as reason:
+            pytest.skip(str(reason))
+        except Died as reason:
+            pytest.fail(str(reason), pytrace=False)
+        replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
+        benchmark.extra_info.update(outcome.extra_info())
+
+    return measure
