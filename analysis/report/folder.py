@@ -59,7 +59,7 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     def plain(value: Any) -> Any:
         return value if value is None or isinstance(value, str | float) else str(value)
 
-    others = table.select_dtypes("object").columns
+    others = [name for name in table if pd.api.types.is_object_dtype(table[name])]
     return table.assign(**{name: [plain(value) for value in table[name]] for name in others})
 
 

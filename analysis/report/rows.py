@@ -19,7 +19,7 @@ def comparisons(table: pd.DataFrame, results: Results, told: list[Told]) -> Tabl
     """Every comparison, slowest first; below each what explains it and what repeats it."""
     columns = [
         Column("comparison"),
-        Column("name", shown=bool(len(table)) and table["name"].ne("").any()),
+        Column("name", shown=bool(len(table) and table["name"].ne("").any())),
         Column("verdict", VERDICT),
         Column("time ratio", NUMBER),
         Column("95 % interval"),
