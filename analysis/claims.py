@@ -122,8 +122,9 @@ def _judged(results: Results, comparisons: pd.DataFrame) -> dict[tuple[str, str]
     if table.empty:
         return found
     ids = [table[name].map(lambda case: case.id).rename(name) for name in ("case", "base")]
-    groups = dict(list(table.groupby(ids, sort=False)))
-    noises = [pairs.noise(results.layers, rows.iloc[0]["case"], len(rows)) for rows in groups.values()]
+    groups = {key: rows.to_dict("records") for key, rows in table.groupby(ids, sort=False)}
+    noise = pairs.Noise(results.layers)
+    noises = [noise.of(rows[0]["case"], len(rows)) for rows in groups.values()]
     judged = pairs.judge(list(groups.values()), noises)
     return found | {key: (ratio, verdict.word) for key, (ratio, verdict) in zip(groups, judged, strict=True)}
 

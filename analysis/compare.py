@@ -99,9 +99,9 @@ def compare(base: Results, new: Results) -> Compared:
         for side, results in (("base", base), ("new", new))
     }
     samples = [_sample(rows["base"][case], rows["new"][case], together) for case in ids]
-    layers = pd.concat([base.layers, new.layers])
+    noise = pairs.Noise(pd.concat([base.layers, new.layers]))
     # A single run has no interval and so no verdict; that is told without a margin for it.
-    noises = [pairs.noise(layers, rows["new"][case].iloc[0]["case"], replicates=2) for case in ids]
+    noises = [noise.of(rows["new"][case].iloc[0]["case"], replicates=2) for case in ids]
     judged = _judge(samples, noises)
     table = pd.DataFrame(
         [

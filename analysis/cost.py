@@ -42,6 +42,7 @@ class Kernel:
         return self.flops / self.bytes
 
 
+@cache
 def kernels(case: ConvCase) -> tuple[Kernel, ...]:
     """The operations of ``case``, each on its own: a separable layer writes its intermediate and reads it.
 

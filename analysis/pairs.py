@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis import roofline, stats, verdicts
@@ -15,25 +17,38 @@ from bench.cases import DENSE_OF, DIRECTIONS, FIELDS, ConvCase
 
 #: What identifies a comparison: every field of its cases but the layer.
 SETTINGS = tuple(name for name in FIELDS if name != "layer")
+#: What was measured of one case, a row a run.
+Rows = Sequence[Mapping[str, Any]]
 _OF_LAYERS = (
     *("seconds", "flops", "bytes", "flops_per_second", "bytes_per_second", "limit_seconds", "of_limit"),
     "call_share",
 )
 
 
-def noise(layers: pd.DataFrame, case: ConvCase, replicates: int) -> float:
-    """The noise that a comparison like ``case``, measured so often, is judged by.
+class Noise:
+    """What the controls among ``layers`` (``Results.layers``) show, by device and mode."""
 
-    From the controls among ``layers`` (``Results.layers``) on its device and in its mode or, where there
-    are none, from all.
-    """
-    controls = layers[layers["control_ratio"].notna()]
-    alike = controls[(controls["device"] == case.device) & (controls["mode"] == case.mode)]
-    return verdicts.noise((alike if len(alike) else controls)["control_ratio"], replicates)
+    def __init__(self, layers: pd.DataFrame) -> None:
+        controls = layers[layers["control_ratio"].notna()]
+        self._all = list(controls["control_ratio"])
+        self._alike = {
+            key: list(rows["control_ratio"]) for key, rows in controls.groupby(["device", "mode"], sort=False)
+        }
+        self._known: dict[tuple[str, str, int], float] = {}
+
+    def of(self, case: ConvCase, replicates: int) -> float:
+        """The noise that a comparison like ``case``, measured so often, is judged by.
+
+        From the controls on its device and in its mode or, where there are none, from all.
+        """
+        key = (case.device, case.mode, min(replicates, 2))
+        if key not in self._known:
+            self._known[key] = verdicts.noise(self._alike.get(key[:2], self._all), replicates)
+        return self._known[key]
 
 
 def judge(
-    groups: Sequence[pd.DataFrame], noises: Sequence[float], scales: Sequence[float] | None = None
+    groups: Sequence[Rows], noises: Sequence[float], scales: Sequence[float] | None = None
 ) -> list[tuple[stats.Estimate, Verdict]]:
     """The ratio of each comparison and its verdict, all judged together.
 
@@ -42,16 +57,16 @@ def judge(
     what varies.
     """
     scaled = list(zip(groups, noises, scales or [1.0] * len(groups), strict=True))
-    several = [np.log(scale * group["ratio"].to_numpy(float)) for group, _, scale in scaled if len(group) > 1]
+    several = [[math.log(scale * row["ratio"]) for row in rows] for rows, _, scale in scaled if len(rows) > 1]
     changes = iter(stats.changes(several))
     found, p_values = [], []
-    for group, noise, scale in scaled:
-        if len(group) > 1:
+    for rows, noise, scale in scaled:
+        if len(rows) > 1:
             change = next(changes)
             found.append(change.ratio())
             p_values.append(change.p)
         else:
-            turns = [scale * ratio for ratio in group.iloc[0]["ratios"]]
+            turns = [scale * ratio for ratio in rows[0]["ratios"]]
             found.append(stats.median(turns))
             # What one run cannot see is in the noise, so that it is what must be exceeded.
             p_values.append(stats.beyond(turns, noise))
@@ -73,16 +88,16 @@ def table(results: Results) -> pd.DataFrame:
     """
     layers = results.layers[results.layers["ratio"].notna()]
     layers = roofline.with_limits(layers, roofline.ceilings(results.ceilings))
-    groups = [
-        group
-        for _, group in layers.groupby("pair", sort=False)
-        if group["layer"].isin(list(DENSE_OF)).any() and group["layer"].isin(list(DENSE_OF.values())).any()
-    ]
-    separable = [group[group["layer"].isin(list(DENSE_OF))] for group in groups]
-    noises = [noise(results.layers, rows.iloc[0]["case"], len(rows)) for rows in separable]
+    both: dict[str, tuple[list, list]] = {}
+    for row in layers.to_dict("records"):
+        both.setdefault(row["pair"], ([], []))[row["layer"] in DENSE_OF].append(row)
+    pairs = [(dense, separable) for dense, separable in both.values() if dense and separable]
+    noise = Noise(results.layers)
+    noises = [noise.of(separable[0]["case"], len(separable)) for _, separable in pairs]
+    judged = judge([separable for _, separable in pairs], noises)
     rows = [
-        _row(group, ratio, verdict, threshold)
-        for group, (ratio, verdict), threshold in zip(groups, judge(separable, noises), noises, strict=True)
+        _row(dense, separable, *verdict, threshold)
+        for (dense, separable), verdict, threshold in zip(pairs, judged, noises, strict=True)
     ]
     return pd.DataFrame(sorted(rows, key=_natural_order))
 
@@ -94,15 +109,15 @@ def _natural_order(row: dict[str, object]) -> tuple:
     return (name, *settings, DIRECTIONS.index(row["direction"]))
 
 
-def _row(group: pd.DataFrame, ratio: stats.Estimate, verdict: Verdict, threshold: float) -> dict[str, object]:
-    separable = group[group["layer"].isin(list(DENSE_OF))]
-    dense = group[~group.index.isin(separable.index)]
-    case = separable.iloc[0]["case"]
+def _row(
+    dense: Rows, separable: Rows, ratio: stats.Estimate, verdict: Verdict, threshold: float
+) -> dict[str, object]:
+    case = separable[0]["case"]
     row = {
-        "pair": separable.iloc[0]["pair"],
-        "dense_case": dense.iloc[0]["case"],
+        "pair": separable[0]["pair"],
+        "dense_case": dense[0]["case"],
         "separable_case": case,
-        "name": separable.iloc[0]["name"],
+        "name": separable[0]["name"],
         "shape": case.shape,
         "is_1d": case.is_1d,
         **{name: getattr(case, name) for name in SETTINGS},
@@ -114,11 +129,11 @@ def _row(group: pd.DataFrame, ratio: stats.Estimate, verdict: Verdict, threshold
         "verdict": verdict.word,
         "reason": verdict.reason,
         "noise": threshold,
-        "settled": bool(group["settled"].all()),
-        "contaminated": bool(group["contaminated"].any()),
+        "settled": all(one["settled"] for one in (*dense, *separable)),
+        "contaminated": any(one["contaminated"] for one in (*dense, *separable)),
     }
     for word, rows in (("dense", dense), ("separable", separable)):
-        row[f"{word}_bound_by"] = rows.iloc[0]["bound_by"]
-        row |= {f"{word}_{name}": float(rows[name].median()) for name in _OF_LAYERS}
+        row[f"{word}_bound_by"] = rows[0]["bound_by"]
+        row |= {f"{word}_{name}": float(median(one[name] for one in rows)) for name in _OF_LAYERS}
     row["promised"] = row["separable_flops"] / row["dense_flops"]
     return row

@@ -33,13 +33,14 @@ def table(results: Results, comparisons: pd.DataFrame) -> pd.DataFrame:
     slower is a remedy too: its gain is the ratio in ``comparisons`` (see ``pairs.table``).
     """
     groups = [
-        group
+        group.to_dict("records")
         for _, group in results.remedies.groupby(
             ["name", results.remedies["case"].map(lambda case: case.id)], sort=False
         )
     ]
-    noises = [pairs.noise(results.layers, group.iloc[-1]["case"], len(group)) for group in groups]
-    scales = [group.iloc[-1]["case"].batch / group.iloc[-1]["remedied"].batch for group in groups]
+    noise = pairs.Noise(results.layers)
+    noises = [noise.of(group[-1]["case"], len(group)) for group in groups]
+    scales = [group[-1]["case"].batch / group[-1]["remedied"].batch for group in groups]
     judged = pairs.judge(groups, noises, scales)
     rows = [_row(group, ratio, verdict.word) for group, (ratio, verdict) in zip(groups, judged, strict=True)]
     rows += [
@@ -63,8 +64,8 @@ def in_words(row: Mapping[str, Any]) -> str:
     return f"{row['verdict']}: {gain} times as fast ({low} to {high}){per_image}"
 
 
-def _row(group: pd.DataFrame, ratio: stats.Estimate, word: str) -> dict[str, object]:
-    newest = group.iloc[-1]
+def _row(group: pairs.Rows, ratio: stats.Estimate, word: str) -> dict[str, object]:
+    newest = group[-1]
     return {
         "name": newest["name"],
         "case_id": newest["case"].id,

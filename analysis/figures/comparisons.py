@@ -18,6 +18,7 @@ from analysis.figures.style import (
     DIRECTION_COLOURS,
     FAINT,
     INK,
+    MANY,
     SEPARABLE_COLOUR,
     as_text,
     logarithmic,
@@ -215,8 +216,9 @@ def _points_with_intervals(
     axis: Axes, x: np.ndarray | pd.Series, rows: pd.DataFrame, colour: str, label: str
 ) -> None:
     axis.errorbar(
-        x, rows["ratio"], yerr=_reach(rows), fmt="o", markersize=3.5, linewidth=1, color=colour, label=label
-    )
+        x, rows["ratio"], yerr=_reach(rows), fmt="o", markersize=3.5, linewidth=1, color=colour, label=label,
+        rasterized=len(rows) > MANY,
+    )  # fmt: skip
 
 
 def _reach(rows: pd.DataFrame) -> np.ndarray:

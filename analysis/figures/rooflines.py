@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import wording
 from analysis.explain import Explanation
-from analysis.figures.style import DENSE_COLOUR, INK, SEPARABLE_COLOUR, logarithmic
+from analysis.figures.style import DENSE_COLOUR, INK, MANY, SEPARABLE_COLOUR, logarithmic
 from analysis.roofline import Ceilings
 
 _ROLE_MARKERS = {"forward": "o", "input_gradient": "^", "weight_gradient": "s"}
@@ -63,6 +63,7 @@ def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure 
             color=colour,
             alpha=0.75,
             linewidth=0,
+            rasterized=len(rows) > MANY,
             label=name,
         )
     _roofs(axis, limits, dtype, float(points["flops_per_byte"].max()))
@@ -103,6 +104,7 @@ def operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -
             color=_OPERATION_COLOURS[operation],
             alpha=0.75,
             linewidth=0,
+            rasterized=len(rows) > MANY,
             label=f"{operation} {role.replace('_', ' ')}",
         )
     _roofs(axis, ceilings[device], dtype, float(points["flops_per_byte"].max()))

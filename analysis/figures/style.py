@@ -21,6 +21,8 @@ DENSE_COLOUR, SEPARABLE_COLOUR = "#0072B2", "#D55E00"
 DIRECTION_COLOURS = {"forward": "#009E73", "backward": "#CC79A7", "train": "#56B4E9"}
 INK, FAINT = "#222222", "#999999"
 _GRID, _EDGE = "#e6e6e6", "#cccccc"
+#: More points than this are drawn as an image inside the figure: each would be a line of its text.
+MANY = 1500
 #: What each colour becomes on a dark page.
 _DARK = {
     INK: "#e6e6e6",
@@ -74,7 +76,9 @@ def plain(value: float) -> str:
 def svg(figure: Figure) -> bytes:
     """The figure as SVG that follows the page into the dark; the same bytes for the same figure."""
     content = io.BytesIO()
-    figure.savefig(content, format="svg", metadata={"Date": None}, bbox_inches="tight", transparent=True)
+    figure.savefig(
+        content, format="svg", dpi=150, metadata={"Date": None}, bbox_inches="tight", transparent=True
+    )
     rules = "".join(
         f'[style*="{what}: {light.lower()}"]{{{what}:{dark} !important}}'
         for light, dark in _DARK.items()

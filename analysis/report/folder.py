@@ -24,7 +24,8 @@ def write(report: Report, folder: Path) -> None:
         files = []
         for picture in report.pictures:
             files.append(_write(Path(made, "figures", f"{picture.key}.svg"), picture.svg))
-            files.append(_write(Path(made, "figures", f"{picture.key}.png"), picture.png))
+            if picture.png:
+                files.append(_write(Path(made, "figures", f"{picture.key}.png"), picture.png))
         for name, table in report.tables.items():
             plain = _plain(table)
             files.append(_write(Path(made, "data", f"{name}.csv"), plain.to_csv(index=False).encode()))

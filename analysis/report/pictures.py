@@ -29,7 +29,8 @@ class Picture:
     how_to_read: str
     says: str
     svg: bytes
-    png: bytes
+    #: For where SVG cannot be shown; the small pictures of explanations have none.
+    png: bytes | None
     data: pd.DataFrame
 
     @property
@@ -37,9 +38,18 @@ class Picture:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
 
 
-def drawn(key: str, title: str, how_to_read: str, says: str, data: pd.DataFrame, figure: Figure) -> Picture:
+def drawn(
+    key: str,
+    title: str,
+    how_to_read: str,
+    says: str,
+    data: pd.DataFrame,
+    figure: Figure,
+    *,
+    small: bool = False,
+) -> Picture:
     """``says``: what the figure shows, for those who do not see it."""
-    made = svg(figure), png(figure)
+    made = svg(figure), None if small else png(figure)
     close(figure)
     return Picture(key, title, how_to_read, says, *made, data)
 

@@ -55,6 +55,7 @@ def told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]:
                 explanation.sentence,
                 pd.DataFrame([dataclasses.asdict(explanation.factors)]),
                 explanations.waterfall(explanation),
+                small=True,
             )
             reason = next((found.code for found in explanation.findings), "")
             shown.append(
