@@ -34,6 +34,11 @@ def sentences(pairs: pd.DataFrame) -> list[str]:
     ]
 
 
+def in_order(compared: Sequence[str], reasons: Sequence[str], to_do: Sequence[str]) -> list[str]:
+    """Is it, why, and what to do, in the first three sentences; then the rest, where the border runs first."""
+    return [*compared[:1], *reasons[:1], *to_do[:1], *compared[1:], *reasons[1:], *to_do[1:]]
+
+
 def why(explained: Explained) -> list[str]:
     """What the traces show where the layer is slower: each reason with how often it was found."""
     slower = [one for one in explained.pairs if one.verdict == verdicts.SLOWER]

@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, trainings, wording
-from analysis.explain import explain
+from analysis.explain import Explained, explain
 from analysis.report import mnist, pictures, releases, rows, summary, why
 from analysis.report.pictures import Picture
 from analysis.report.tables import library
@@ -44,7 +44,10 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
     gains = remedies.table(results, table)
     trained = trainings.chosen(results)
     learned = trainings.sentences(results, trained)
-    sentences = [*answer.sentences(table), *answer.why(explained), *answer.what_to_do(gains), *learned[:2]]
+    sentences = [
+        *answer.in_order(answer.sentences(table), answer.why(explained), answer.what_to_do(gains)),
+        *learned[:2],
+    ]
     compared = pictures.of_comparisons(table, ceilings)
     told = why.told(explained, gains, folder)
     operations = why.pictures(explained, ceilings)
@@ -81,6 +84,7 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         mnist=learned,
         curves=trainings_drawn,
         changed=changed,
+        absent=_absent(explained, learned, changed, gains),
         claims=ledger,
         claim_counts=claims.counts(ledger),
         models=trainings.table(trained).to_dict("records"),
@@ -119,6 +123,25 @@ def _cautions(results: Results) -> list[str]:
         if column.any():
             found.append(f"{int(column.sum())} of {len(results.layers)} measurements {words}.")
     return found
+
+
+def _absent(explained: Explained, learned: list[str], changed: list, gains: pd.DataFrame) -> dict[str, str]:
+    """Sections that are not there for lack of data, and the command that would add each."""
+    there = {
+        "Why": bool(explained.pairs),
+        "What to do": bool(len(gains)),
+        "MNIST": bool(learned),
+        "Releases": bool(changed),
+    }
+    return {title: _ADDED_BY[title] for title, has in there.items() if not has}
+
+
+_ADDED_BY = {
+    "Why": "pytest bench/ --profile telling --benchmark-autosave",
+    "What to do": "pytest bench/ --remedies --benchmark-autosave",
+    "MNIST": "pytest bench/bench_mnist.py --benchmark-autosave",
+    "Releases": "python -m bench.campaign --environments tf220,tf221 --grid sentinels",
+}
 
 
 def _noise(table: pd.DataFrame) -> dict[int, tuple[float, float]]:
