@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 STORAGE, REPORTS = Path(".benchmarks"), Path("reports")
 
 
+_json_option = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Is SeparableConv2D slower than Conv2D here? Reads what `pytest bench/ --benchmark-autosave` saved."""
@@ -34,9 +40,7 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder to write; by default a new one in reports/, which reports/latest then points to.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write the summary here too"
-)
+@_json_option
 def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None) -> None:
     """Write the HTML report on FILES (result files or folders; by default .benchmarks).
 
@@ -70,9 +74,7 @@ def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None)
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--case", "case_id", metavar="ID", help="only this case or comparison, by its id")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
-)
+@_json_option
 def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None) -> None:
     """Say why each traced comparison in FILES (by default .benchmarks) has the ratio that it has.
 
@@ -97,8 +99,7 @@ def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None
         found = explained(chosen, comparisons)
         if json_file:
             _write_json(json_file, found.as_dict())
-    for line in terminal.explained(found, remedies.table(chosen, comparisons)):
-        click.echo(line)
+    _print(terminal.explained(found, remedies.table(chosen, comparisons)))
 
 
 @main.command()
@@ -112,9 +113,7 @@ def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None
     show_default=True,
     help="where conditions look for runs",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
-)
+@_json_option
 @click.option("--fail-on", type=click.Choice(["slower"]), help="exit with 1 where a case is slower")
 def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on: str | None) -> None:
     """Say for each case whether NEW is slower or faster than BASE, or the same, or undecided.
@@ -134,17 +133,14 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
         found = compared(selection.load(base, storage), selection.load(new, storage))
         if json_file:
             _write_json(json_file, found.as_dict())
-    for line in terminal.compared(found):
-        click.echo(line)
+    _print(terminal.compared(found))
     if fail_on and found.counts()[fail_on]:
         sys.exit(1)
 
 
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
-)
+@_json_option
 def check(files: tuple[Path, ...], json_file: Path | None) -> None:
     """Say of each result file in FILES (by default .benchmarks) whether it can be read, and what it holds.
 
@@ -190,9 +186,7 @@ def check(files: tuple[Path, ...], json_file: Path | None) -> None:
 
 @main.command("claims")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
-)
+@_json_option
 def claims_(files: tuple[Path, ...], json_file: Path | None) -> None:
     """Print what has been claimed in public, and whether it holds by FILES (by default .benchmarks).
 
@@ -208,8 +202,7 @@ def claims_(files: tuple[Path, ...], json_file: Path | None) -> None:
         answers = claims.ledger(chosen, pairs.table(chosen), trainings.chosen(chosen))
         if json_file:
             _write_json(json_file, {"claims": [answer.as_dict() for answer in answers]})
-    for line in terminal.claims(answers):
-        click.echo(line)
+    _print(terminal.claims(answers))
 
 
 @main.group()
@@ -229,7 +222,8 @@ def calibrate() -> None:
 
 @calibrate.command()
 @click.argument("sides", nargs=-1, required=True)
-def same(sides: tuple[str, ...]) -> None:
+@_json_option
+def same(sides: tuple[str, ...], json_file: Path | None) -> None:
     """How often equal environments are called different: SIDES are BASE NEW, and more such pairs."""
     from analysis import calibration, terminal
     from analysis.results import ResultsError
@@ -238,8 +232,10 @@ def same(sides: tuple[str, ...]) -> None:
         if len(sides) % 2:
             raise ResultsError("give pairs: BASE NEW [BASE NEW]...")
         pairs = [_compared(base, new) for base, new in zip(sides[::2], sides[1::2], strict=True)]
-    for line in terminal.same(calibration.same(pairs)):
-        click.echo(line)
+        found = calibration.same(pairs)
+        if json_file:
+            _write_json(json_file, {"comparisons": found.to_dict("records")})
+    _print(terminal.same(found))
 
 
 @calibrate.command()
@@ -267,7 +263,8 @@ def faults(base: str, new: str, output: Path, parts: int) -> None:
 @calibrate.command()
 @click.argument("base")
 @click.argument("others", nargs=-1, required=True)
-def slowed(base: str, others: tuple[str, ...]) -> None:
+@_json_option
+def slowed(base: str, others: tuple[str, ...], json_file: Path | None) -> None:
     """How often injected slowdowns are found: OTHERS are NEW FAULTS, and more such pairs."""
     from analysis import calibration, terminal
     from analysis.results import ResultsError
@@ -282,8 +279,10 @@ def slowed(base: str, others: tuple[str, ...]) -> None:
             except ValueError as error:
                 raise ResultsError(f"{file} is not JSON: {error}") from error
             pairs.append((_compared(base, new), injected))
-    for line in terminal.slowed(calibration.slowed(pairs)):
-        click.echo(line)
+        found = calibration.slowed(pairs)
+        if json_file:
+            _write_json(json_file, {"comparisons": found.to_dict("records")})
+    _print(terminal.slowed(found))
 
 
 def _compared(base: str, new: str) -> Compared:
@@ -291,6 +290,24 @@ def _compared(base: str, new: str) -> Compared:
     from analysis.compare import compare
 
     return compare(selection.load(base, STORAGE), selection.load(new, STORAGE))
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Lines of text; the word that a line begins with in colour, where it is one and this is a terminal."""
+    for line in lines:
+        word = _WORD.match(line)
+        if word:
+            styled = click.style(word[2], fg=_COLOURS[word[2]], bold=True)
+            line = f"{word[1]}{styled}{line[word.end() :]}"
+        click.echo(line)
+
+
+_COLOURS = {
+    **dict.fromkeys(("slower", "refuted", "Error"), "red"),
+    **dict.fromkeys(("faster", "holds"), "green"),
+    **dict.fromkeys(("undecided", "mixed", "warning", "caution"), "yellow"),
+}
+_WORD = re.compile(rf"( *)({'|'.join(_COLOURS)})(?=:)")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def sentences(pairs: pd.DataFrame) -> list[str]:
 
 
 def in_order(compared: Sequence[str], reasons: Sequence[str], to_do: Sequence[str]) -> list[str]:
-    """Is it, why, and what to do, in the first three sentences; then the rest, where the border runs first."""
+    """Is it, why, and what to do, in the first three sentences; then the rest, the border first."""
     return [*compared[:1], *reasons[:1], *to_do[:1], *compared[1:], *reasons[1:], *to_do[1:]]
 
 
