@@ -173,6 +173,8 @@ class Explained:
     stopwatches: Stopwatches
     #: A sentence for each file beside a trace that could not be read.
     problems: tuple[str, ...]
+    #: Whether any layer was traced.
+    traced: bool
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -240,6 +242,7 @@ def explain(results: Results, comparisons: pd.DataFrame) -> Explained:
         pd.DataFrame(missing, columns=["pair", "direction", "reason"]),
         stopwatches([explanation.operations for explanation in found]),
         tuple(problems),
+        bool(folders),
     )
 
 

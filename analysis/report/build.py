@@ -128,7 +128,7 @@ def _cautions(results: Results) -> list[str]:
 def _absent(explained: Explained, learned: list[str], changed: list, gains: pd.DataFrame) -> dict[str, str]:
     """Sections that are not there for lack of data, and the command that would add each."""
     there = {
-        "Why": bool(explained.pairs),
+        "Why": explained.traced,
         "What to do": bool(len(gains)),
         "MNIST": bool(learned),
         "Releases": bool(changed),
