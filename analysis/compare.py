@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,11 +120,11 @@ def compare(base: Results, new: Results) -> Compared:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Logarithms of what the runs of one case measured: of ratios where ``paired``, else of seconds."""
+    """Logarithms of what was measured of one case, by run: of ratios where ``paired``, else of seconds."""
 
     paired: bool
-    values: list[float]
-    bases: list[float]
+    values: dict[Hashable, float]
+    bases: dict[Hashable, float]
 
 
 def _paired_runs(base: Results, new: Results) -> list[tuple[int, int]]:
@@ -141,8 +141,12 @@ def _sample(base: pd.DataFrame, new: pd.DataFrame, runs: list[tuple[int, int]]) 
     together = [(of_base[one], of_new[other]) for one, other in runs if one in of_base and other in of_new]
     # Pairs say more than groups, but not one pair more than ten runs.
     if together and len(together) == min(len(of_base), len(of_new)):
-        return _Sample(True, [_log_ratio(*pair) for pair in together], [])
-    logs = [[math.log(row["seconds"]) for row in side.values()] for side in (of_new, of_base)]
+        return _Sample(True, {new["run"]: _log_ratio(base, new) for base, new in together}, {})
+    # The two sides number their runs each for itself.
+    logs = [
+        {(side, run): math.log(row["seconds"]) for run, row in rows.items()}
+        for side, rows in (("new", of_new), ("base", of_base))
+    ]
     return _Sample(False, *logs)
 
 
@@ -186,11 +190,16 @@ def _judge(samples: list[_Sample], noises: list[float]) -> list[dict[str, Any]]:
 
 def _changes(samples: list[_Sample]) -> list[Change]:
     """In the order of ``samples``; pairs and groups vary differently, so that each inform their own kind."""
-    paired = iter(stats.changes([sample.values for sample in samples if sample.paired]))
+    pairs, groups = ([sample for sample in samples if sample.paired is kind] for kind in (True, False))
+    paired = iter(
+        stats.changes([list(one.values.values()) for one in pairs], [list(one.values) for one in pairs])
+    )
     grouped = iter(
         stats.differences(
-            [sample.values for sample in samples if not sample.paired],
-            [sample.bases for sample in samples if not sample.paired],
+            [list(one.values.values()) for one in groups],
+            [list(one.bases.values()) for one in groups],
+            [list(one.values) for one in groups],
+            [list(one.bases) for one in groups],
         )
     )
     return [next(paired if sample.paired else grouped) for sample in samples]

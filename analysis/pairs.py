@@ -57,8 +57,13 @@ def judge(
     what varies.
     """
     scaled = list(zip(groups, noises, scales or [1.0] * len(groups), strict=True))
-    several = [[math.log(scale * row["ratio"]) for row in rows] for rows, _, scale in scaled if len(rows) > 1]
-    changes = iter(stats.changes(several))
+    several = [(rows, scale) for rows, _, scale in scaled if len(rows) > 1]
+    changes = iter(
+        stats.changes(
+            [[math.log(scale * row["ratio"]) for row in rows] for rows, scale in several],
+            [[row["run"] for row in rows] for rows, _ in several],
+        )
+    )
     found, p_values = [], []
     for rows, noise, scale in scaled:
         if len(rows) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,39 +153,93 @@ class Change:
         )
 
 
-def changes(samples: Sequence[Sequence[float]]) -> list[Change]:
-    """The mean of each sample of log ratios; its variance moderated by all others (:class:`Prior`)."""
-    degrees = [len(sample) - 1 for sample in samples]
-    variances = [float(np.var(sample, ddof=1)) if len(sample) > 1 else math.nan for sample in samples]
-    prior = Prior.of(variances, degrees)
-    found = []
-    for sample, variance, own in zip(samples, variances, degrees, strict=True):
-        # Of a single value nothing says whether it is like the others.
-        moderated, total = prior.moderate(variance, own) if own else (math.nan, 0.0)
-        error = math.sqrt(moderated / len(sample)) if own else math.nan
-        found.append(Change(float(np.mean(sample)), error, total, len(sample)))
-    return found
+def changes(samples: Sequence[Sequence[float]], runs: Sequence[Sequence[Hashable]]) -> list[Change]:
+    """The mean of each sample of log ratios, one value a run; ``runs`` says which run each value is of.
 
-
-def differences(samples: Sequence[Sequence[float]], bases: Sequence[Sequence[float]]) -> list[Change]:
-    """The mean of each of ``samples`` less that of its base, of logarithms of independent values.
-
-    One variance for both, moderated by all others.
+    The variance of a sample is moderated by all others (:class:`Prior`). What a run does to all samples
+    alike has only as many degrees of freedom as there are runs, however many samples show it: it is
+    estimated apart, and the two are put together as Satterthwaite does (Biometrics Bulletin 2(6), 1946).
     """
-    pairs = list(zip(samples, bases, strict=True))
-    degrees = [len(sample) + len(base) - 2 for sample, base in pairs]
+    return _moderated(
+        [float(np.mean(sample)) for sample in samples],
+        [_centred(sample, labels) for sample, labels in zip(samples, runs, strict=True)],
+        [1 / len(sample) for sample in samples],
+        [len(sample) - 1 for sample in samples],
+        [len(sample) for sample in samples],
+        groups=1,
+    )
+
+
+def differences(
+    samples: Sequence[Sequence[float]],
+    bases: Sequence[Sequence[float]],
+    runs: Sequence[Sequence[Hashable]],
+    base_runs: Sequence[Sequence[Hashable]],
+) -> list[Change]:
+    """The mean of each of ``samples`` less that of its base, of logarithms of times, one value a run.
+
+    One variance for both; otherwise as :func:`changes`.
+    """
+    every = list(zip(samples, bases, runs, base_runs, strict=True))
+    return _moderated(
+        [float(np.mean(sample) - np.mean(base)) for sample, base, _, _ in every],
+        [_centred(sample, new) + _centred(base, old) for sample, base, new, old in every],
+        [1 / len(sample) + 1 / len(base) for sample, base, _, _ in every],
+        [len(sample) + len(base) - 2 for sample, base, _, _ in every],
+        [min(len(sample), len(base)) for sample, base, _, _ in every],
+        groups=2,
+    )
+
+
+def _centred(sample: Sequence[float], runs: Sequence[Hashable]) -> list[tuple[Hashable, float]]:
+    """What is left of each value without the sample's mean, with its run."""
+    centre = float(np.mean(sample))
+    return [(run, value - centre) for run, value in zip(runs, sample, strict=True)]
+
+
+def _moderated(
+    means: Sequence[float],
+    residuals: Sequence[list[tuple[Hashable, float]]],
+    scales: Sequence[float],
+    degrees: Sequence[int],
+    counts: Sequence[int],
+    groups: int,
+) -> list[Change]:
+    """``scales``: the variances of the means over that of a value; ``groups``: 1, or 2 for differences."""
+    common, common_variance = _of_runs(residuals, groups)
     variances = [
-        float(sum(np.var(part) * len(part) for part in pair)) / own if own else math.nan
-        for pair, own in zip(pairs, degrees, strict=True)
+        sum((value - common.get(run, 0.0)) ** 2 for run, value in own) / free if free else math.nan
+        for own, free in zip(residuals, degrees, strict=True)
     ]
     prior = Prior.of(variances, degrees)
     found = []
-    for (sample, base), variance, own in zip(pairs, variances, degrees, strict=True):
-        moderated, total = prior.moderate(variance, own) if own else (math.nan, 0.0)
-        error = math.sqrt(moderated * (1 / len(sample) + 1 / len(base))) if own else math.nan
-        value = float(np.mean(sample) - np.mean(base))
-        found.append(Change(value, error, total, min(len(sample), len(base))))
+    for mean, variance, scale, free, count in zip(means, variances, scales, degrees, counts, strict=True):
+        # Of a single value nothing says whether it is like the others.
+        own, own_degrees = prior.moderate(variance, free) if free else (math.nan, 0.0)
+        if common_variance and free:
+            shared_degrees = len(common) - groups
+            total = (own + common_variance) ** 2 / (
+                own**2 / own_degrees + common_variance**2 / shared_degrees
+            )
+            own, own_degrees = own + common_variance, total
+        found.append(Change(mean, math.sqrt(own * scale) if free else math.nan, own_degrees, count))
     return found
+
+
+def _of_runs(
+    residuals: Sequence[list[tuple[Hashable, float]]], groups: int
+) -> tuple[dict[Hashable, float], float]:
+    """What each run did to all samples alike, and its variance over the runs; nothing for few samples."""
+    if sum(len(own) > 1 for own in residuals) < _LEAST_SAMPLES:
+        return {}, 0.0
+    by_run: dict[Hashable, list[float]] = {}
+    for own in residuals:
+        for run, value in own:
+            by_run.setdefault(run, []).append(value)
+    common = {run: float(np.median(values)) for run, values in by_run.items()}
+    if len(common) <= groups:
+        return {}, 0.0
+    return common, sum(value**2 for value in common.values()) / (len(common) - groups)
 
 
 def beyond(ratios: Sequence[float], margin: float) -> float:

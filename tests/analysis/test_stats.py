@@ -66,6 +66,9 @@ def noises(random, kind, cases, runs):
     scale = 0.021 * np.exp(0.6 * random.standard_normal((cases, 1)))
     if kind == "heavy tails":
         return scale * random.standard_t(3, (cases, runs)) / np.sqrt(3)
+    if kind == "common":
+        # What a process does to all cases alike, larger than what it does to each.
+        return scale * random.standard_normal((cases, runs)) + 0.03 * random.standard_normal(runs)
     if kind == "drift":
         # What lock-step leaves of a machine that gets slower and faster again, case by case its own.
         steps = random.standard_normal((cases, runs)).cumsum(axis=1)
@@ -74,13 +77,15 @@ def noises(random, kind, cases, runs):
     return scale * random.standard_normal((cases, runs))
 
 
-@pytest.mark.parametrize("kind", ["normal", "heavy tails", "drift"])
+@pytest.mark.parametrize("kind", ["normal", "heavy tails", "drift", "common"])
 @pytest.mark.parametrize(("cases", "runs"), [(20, 3), (20, 8), (150, 3), (300, 5)])
 def test_moderated_intervals_cover_the_truth_at_the_sizes_used(kind, cases, runs):
     random = np.random.default_rng(5)
     covered = []
-    for _ in range(max(6, 3000 // cases)):
-        for change in stats.changes(noises(random, kind, cases, runs)):
+    # What is common to all cases of a draw is one draw: it takes many.
+    for _ in range(400 if kind == "common" else max(6, 3000 // cases)):
+        drawn = noises(random, kind, cases, runs)
+        for change in stats.changes(drawn, [range(runs)] * cases):
             covered.append(abs(change.value) <= change.reach())
     assert 0.93 <= np.mean(covered) <= 0.97
 
@@ -91,7 +96,10 @@ def test_moderated_intervals_of_differences_cover_the_truth():
     for _ in range(60):
         both = noises(random, "normal", 50, 8)
         one, other = both[:, :4], both[:, 4:]
-        covered += [abs(change.value) <= change.reach() for change in stats.differences(one, other)]
+        covered += [
+            abs(change.value) <= change.reach()
+            for change in stats.differences(one, other, [range(4)] * 50, [range(4, 8)] * 50)
+        ]
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
@@ -116,24 +124,36 @@ def test_samples_alike_share_one_variance_and_few_samples_share_nothing():
 
 
 def test_without_others_a_change_is_students_interval():
-    (change,) = stats.changes([np.log([0.4, 0.5, 0.625])])
+    (change,) = stats.changes([np.log([0.4, 0.5, 0.625])], [range(3)])
     plain = stats.geometric_mean([0.4, 0.5, 0.625])
     ratio = change.ratio()
     assert (ratio.low, ratio.value, ratio.high) == pytest.approx((plain.low, plain.value, plain.high))
 
 
 def test_of_a_single_run_nothing_is_known():
-    for change in (stats.changes([[0.5]])[0], stats.differences([[0.5]], [[0.1]])[0]):
+    of_pairs, of_groups = stats.changes([[0.5]], [[0]]), stats.differences([[0.5]], [[0.1]], [[0]], [[1]])
+    for change in (*of_pairs, *of_groups):
         assert np.isnan(change.p)
         assert change.reach() == np.inf
         assert change.ratio().confidence == 0
 
 
 def test_more_values_narrow_the_interval():
-    (change,) = stats.changes([[0.01, 0.02, 0.03]])
+    (change,) = stats.changes([[0.01, 0.02, 0.03]], [range(3)])
     more = change.with_more(3, degrees_each=1)
     assert (more.values, more.degrees) == (6, change.degrees + 3)
     assert more.reach() < change.reach()
+
+
+def test_a_process_that_slows_all_cases_alike_is_no_evidence_of_hundreds():
+    random = np.random.default_rng(12)
+    alarms = 0
+    for _ in range(200):
+        drawn = noises(random, "common", 200, 3)
+        p_values = [change.p for change in stats.changes(drawn, [range(3)] * 200)]
+        alarms += (stats.false_discovery_rates(p_values) <= 0.05).any()
+    # Of comparisons in which nothing changed, 5 % may raise an alarm.
+    assert alarms / 200 <= 0.08
 
 
 def test_false_discovery_rates_ignore_what_is_missing():
