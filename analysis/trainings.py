@@ -282,13 +282,12 @@ _WORDS = {True: "holds here", False: "is refuted here", None: "is undecided here
 
 def _points(estimate: Estimate) -> str:
     """A difference of accuracies in percentage points."""
-    return _signed(
-        Estimate(*(100 * value for value in (estimate.value, estimate.low, estimate.high))), " points"
-    )
+    value, low, high = (100 * part for part in (estimate.value, estimate.low, estimate.high))
+    return f"{value:+.2f} points ({low:+.2f} to {high:+.2f})"
 
 
-def _signed(estimate: Estimate, unit: str = "") -> str:
-    return f"{estimate.value:+.3g}{unit} ({estimate.low:+.3g} to {estimate.high:+.3g})"
+def _signed(estimate: Estimate) -> str:
+    return f"{estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})"
 
 
 def recomputed() -> dict[str, tuple[float, float]]:

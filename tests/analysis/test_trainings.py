@@ -95,7 +95,7 @@ def test_each_claim_of_the_article_gets_its_answer(tmp_path):
     assert '"SeparableConv2D trains slower" is refuted here' in sentences[0]
     assert "2.0 times as fast" in sentences[0]
     assert '"It is less accurate" holds here' in sentences[1]
-    assert "-0.4 points" in sentences[1]
+    assert "-0.40 points" in sentences[1]
     assert '"Fewer parameters may cost the accuracy"' in sentences[2]
     assert sentences[3].startswith(
         "A dense first layer and a separable second: against conv it trains 2.2 times"
