@@ -66,6 +66,9 @@ def over_time(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
         axis.set_ylim(bottom=0)
         axis.set_xticks(range(len(labels)), [as_text(label) for label in labels], rotation=60, ha="right")
         axis.axhline(0, color=FAINT, linewidth=0.5)
+    for place, axis in enumerate(axes.flat):
+        # The lowest panel of each column names the environments, wherever it ends.
+        axis.tick_params(labelbottom=place + columns >= len(comparisons))
     for axis in axes.flat[len(comparisons) :]:
         axis.set_visible(False)
     for line in axes:
