@@ -126,11 +126,10 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
       python -m analysis compare .benchmarks/campaign/tf220 .benchmarks/campaign/tf221 --fail-on slower
       python -m analysis compare monday.json tuesday.json,wednesday.json --json changes.json
     """
-    from analysis import selection, terminal
-    from analysis.compare import compare as compared
+    from analysis import terminal
 
     with _one_sentence():
-        found = compared(selection.load(base, storage), selection.load(new, storage))
+        found = _compared(base, new, storage)
         if json_file:
             _write_json(json_file, found.as_dict())
     _print(terminal.compared(found))
@@ -285,11 +284,11 @@ def slowed(base: str, others: tuple[str, ...], json_file: Path | None) -> None:
     _print(terminal.slowed(found))
 
 
-def _compared(base: str, new: str) -> Compared:
+def _compared(base: str, new: str, storage: Path = STORAGE) -> Compared:
     from analysis import selection
     from analysis.compare import compare
 
-    return compare(selection.load(base, STORAGE), selection.load(new, STORAGE))
+    return compare(selection.load(base, storage), selection.load(new, storage))
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ import dataclasses
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -90,22 +91,19 @@ class Compared:
 
 def compare(base: Results, new: Results) -> Compared:
     """Judge every case that both have. Raises :class:`ResultsError` where they share none."""
-    ids = [case for case in dict.fromkeys(base.layers["id"]) if case in set(new.layers["id"])]
+    of_base, of_new = _by_case(base), _by_case(new)
+    ids = [case for case in of_base if case in of_new]
     if not ids:
         raise ResultsError("BASE and NEW have no case in common: measure the same grid in both")
     together = _paired_runs(base, new)
-    rows = {
-        side: dict(list(results.layers.groupby("id", sort=False)))
-        for side, results in (("base", base), ("new", new))
-    }
-    samples = [_sample(rows["base"][case], rows["new"][case], together) for case in ids]
+    samples = [_sample(of_base[case], of_new[case], together) for case in ids]
     noise = pairs.Noise(pd.concat([base.layers, new.layers]))
     # A single run has no interval and so no verdict; that is told without a margin for it.
-    noises = [noise.of(rows["new"][case].iloc[0]["case"], replicates=2) for case in ids]
+    noises = [noise.of(of_new[case][0]["case"], replicates=2) for case in ids]
     judged = _judge(samples, noises)
     table = pd.DataFrame(
         [
-            {**_described(rows["base"][case], rows["new"][case], sample), **verdict}
+            {**_described(of_base[case], of_new[case], sample), **verdict}
             for case, sample, verdict in zip(ids, samples, judged, strict=True)
         ]
     )
@@ -113,9 +111,17 @@ def compare(base: Results, new: Results) -> Compared:
         base.environment,
         new.environment,
         table,
-        [case for case in rows["base"] if case not in rows["new"]],
-        [case for case in rows["new"] if case not in rows["base"]],
+        [case for case in of_base if case not in of_new],
+        [case for case in of_new if case not in of_base],
     )
+
+
+def _by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
+    """What was measured of each case, a row a run."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in results.layers.to_dict("records"):
+        found.setdefault(row["id"], []).append(row)
+    return found
 
 
 @dataclass(frozen=True)
@@ -136,8 +142,8 @@ def _paired_runs(base: Results, new: Results) -> list[tuple[int, int]]:
     return [(sides[0][turns], sides[1][turns]) for turns in sides[0] if turns in sides[1]]
 
 
-def _sample(base: pd.DataFrame, new: pd.DataFrame, runs: list[tuple[int, int]]) -> _Sample:
-    of_base, of_new = ({row["run"]: row for row in side.to_dict("records")} for side in (base, new))
+def _sample(base: pairs.Rows, new: pairs.Rows, runs: list[tuple[int, int]]) -> _Sample:
+    of_base, of_new = ({row["run"]: row for row in side} for side in (base, new))
     together = [(of_base[one], of_new[other]) for one, other in runs if one in of_base and other in of_new]
     # Pairs say more than groups, but not one pair more than ten runs.
     if together and len(together) == min(len(of_base), len(of_new)):
@@ -162,12 +168,13 @@ def _judge(samples: list[_Sample], noises: list[float]) -> list[dict[str, Any]]:
     found = _changes(samples)
     p_values = [change.p for change in found]
     rates = stats.false_discovery_rates(p_values)
+    discoveries = rates <= verdicts.FALSE_DISCOVERIES
     judged = []
-    for place, (change, noise, rate) in enumerate(zip(found, noises, rates, strict=True)):
+    for sample, change, noise, rate in zip(samples, found, noises, rates, strict=True):
         ratio = change.ratio()
         verdict = verdicts.judge(ratio, noise, rate)
         # So small a p would make it a discovery, given all others.
-        others = int(np.nansum(np.delete(rates, place) <= verdicts.FALSE_DISCOVERIES))
+        others = int(discoveries.sum()) - int(rate <= verdicts.FALSE_DISCOVERIES)
         least_p = verdicts.FALSE_DISCOVERIES * min(1.0, (others + 1) / len(samples))
         judged.append(
             {
@@ -180,7 +187,7 @@ def _judge(samples: list[_Sample], noises: list[float]) -> list[dict[str, Any]]:
                 "false_discovery_rate": float(rate),
                 "noise": noise,
                 "detectable": max(noise, _expm1(change.reach(1 - least_p))),
-                "needs": _needs(change, noise, least_p, samples[place].paired)
+                "needs": _needs(change, noise, least_p, sample.paired)
                 if verdict.word == verdicts.UNDECIDED
                 else math.nan,
             }
@@ -190,9 +197,9 @@ def _judge(samples: list[_Sample], noises: list[float]) -> list[dict[str, Any]]:
 
 def _changes(samples: list[_Sample]) -> list[Change]:
     """In the order of ``samples``; pairs and groups vary differently, so that each inform their own kind."""
-    pairs, groups = ([sample for sample in samples if sample.paired is kind] for kind in (True, False))
+    matched, groups = ([sample for sample in samples if sample.paired is kind] for kind in (True, False))
     paired = iter(
-        stats.changes([list(one.values.values()) for one in pairs], [list(one.values) for one in pairs])
+        stats.changes([list(one.values.values()) for one in matched], [list(one.values) for one in matched])
     )
     grouped = iter(
         stats.differences(
@@ -221,19 +228,20 @@ def _needs(change: Change, noise: float, least_p: float, paired: bool) -> float:
     return math.nan
 
 
-def _described(base: pd.DataFrame, new: pd.DataFrame, sample: _Sample) -> dict[str, Any]:
-    case = new.iloc[0]["case"]
+def _described(base: pairs.Rows, new: pairs.Rows, sample: _Sample) -> dict[str, Any]:
+    case = new[0]["case"]
+    base_seconds, new_seconds = ([row["seconds"] for row in side] for side in (base, new))
     return {
         "id": case.id,
         "comparison": case.comparison,
         "layer": case.layer,
         "direction": case.direction,
-        "base_seconds": float(base["seconds"].median()),
-        "new_seconds": float(new["seconds"].median()),
+        "base_seconds": median(base_seconds),
+        "new_seconds": median(new_seconds),
         "base_runs": len(base),
         "new_runs": len(new),
         "paired": sample.paired,
-        "effect_size": stats.cliffs_delta(new["seconds"], base["seconds"]),
+        "effect_size": stats.cliffs_delta(new_seconds, base_seconds),
     }
 
 

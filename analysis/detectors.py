@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from analysis import traces
-from analysis.cost import DENSE, DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
+from analysis import traces, vectors
+from analysis.cost import DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from analysis.findings import Finding, Sight
 from analysis.roofline import BANDWIDTH
 from analysis.wording import milliseconds, number, percent
@@ -28,17 +28,6 @@ DOMINATES = 0.4
 #: From this share on, elementwise operations of their own are worth a word.
 _NOTICEABLE = 0.1
 
-#: Bytes of a vector register, by what an implementation's name says it was compiled for.
-_VECTOR_BYTES = {
-    "avx512": 64,
-    "avx10": 64,
-    "avx2": 32,
-    "avx": 32,
-    "sse41": 16,
-    "sve_512": 64,
-    "sve_256": 32,
-    "asimd": 16,
-}
 #: From this part of its time on, a kernel that ran beside others has no time of its own.
 TOGETHER = 0.5
 #: Ceilings are no truer than this.
@@ -205,8 +194,8 @@ def _empty_lanes(sight: Sight) -> Iterator[Finding]:
     """Kernels work on channels in vectors, and oneDNN's log shows tensors padded to whole ones."""
     rows = sight.kernels
     rows = rows.assign(
-        channels=[_channels(row, sight.case) for row in _each(rows)],
-        lanes=[_lanes(row["implementation"], sight.case) for row in _each(rows)],
+        channels=[vectors.channels(row["operation"], row["role"], sight.case) for row in _each(rows)],
+        lanes=[vectors.lanes(row["implementation"], sight.case) for row in _each(rows)],
     )
     rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"]) & rows["padded"].astype(bool)]
     for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
@@ -223,23 +212,6 @@ def _empty_lanes(sight: Sight) -> Iterator[Finding]:
             channels=int(channels),
             lanes=int(lanes),
         )
-
-
-def _channels(row: pd.Series, case: ConvCase) -> int:
-    """The channels that a kernel writes; a weight gradient is in blocks of inputs and outputs."""
-    between = case.in_channels * case.depth_multiplier
-    inputs, outputs = {
-        DENSE: (case.in_channels, case.filters),
-        POINTWISE: (between if case.is_separable else case.in_channels, case.filters),
-        DEPTHWISE: (between, between),
-    }[row["operation"]]
-    return {INPUT_GRADIENT: inputs, WEIGHT_GRADIENT: min(inputs, outputs)}.get(row["role"], outputs)
-
-
-def _lanes(implementation: str, case: ConvCase) -> int:
-    """Elements of a vector register; 0 where the implementation does not say."""
-    found = next((size for name, size in _VECTOR_BYTES.items() if name in implementation), 0)
-    return found // case.item_bytes
 
 
 def _more_kernels(sight: Sight) -> Iterator[Finding]:

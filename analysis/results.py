@@ -188,15 +188,12 @@ def _layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _remedy(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     info = row["extra_info"]
-    remedy, paired = info["remedy"], info["paired"]
+    remedy = info["remedy"]
     return {
         "name": remedy["name"],
         "case": _case(file, remedy["case"]),
         "remedied": _case(file, remedy["remedied"]),
-        "ratio": paired["ratio"],
-        "ratios": paired["ratios"],
-        "settled": bool(info.get("settled", True)),
-        "contaminated": bool((info.get("noise") or {}).get("contaminated")),
+        **_against(info),
     }
 
 
@@ -205,6 +202,13 @@ def _contrast(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "case": _case(file, info["contrast"]["case"]),
         "base": _case(file, info["contrast"]["base"]),
+        **_against(info),
+    }
+
+
+def _against(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured of one case against another."""
+    return {
         "ratio": info["paired"]["ratio"],
         "ratios": info["paired"]["ratios"],
         "settled": bool(info.get("settled", True)),

@@ -72,7 +72,7 @@ class Prior:
         """
         seen = [(v, d) for v, d in zip(variances, degrees, strict=True) if d > 0 and v > 0]
         if len(seen) < _LEAST_SAMPLES:
-            return cls(0.0, 0.0, math.inf)
+            return NO_PRIOR
         variance, half = (np.array(column, dtype=float) for column in zip(*seen, strict=True))
         half /= 2
         logs = np.log(variance) - special.digamma(half) + np.log(half)
@@ -165,7 +165,6 @@ def changes(samples: Sequence[Sequence[float]], runs: Sequence[Sequence[Hashable
         [float(np.mean(sample)) for sample in samples],
         [_centred(sample, labels) for sample, labels in zip(samples, runs, strict=True)],
         [1 / len(sample) for sample in samples],
-        [len(sample) - 1 for sample in samples],
         [len(sample) for sample in samples],
         groups=1,
     )
@@ -186,7 +185,6 @@ def differences(
         [float(np.mean(sample) - np.mean(base)) for sample, base, _, _ in every],
         [_centred(sample, new) + _centred(base, old) for sample, base, new, old in every],
         [1 / len(sample) + 1 / len(base) for sample, base, _, _ in every],
-        [len(sample) + len(base) - 2 for sample, base, _, _ in every],
         [min(len(sample), len(base)) for sample, base, _, _ in every],
         groups=2,
     )
@@ -202,11 +200,11 @@ def _moderated(
     means: Sequence[float],
     residuals: Sequence[list[tuple[Hashable, float]]],
     scales: Sequence[float],
-    degrees: Sequence[int],
     counts: Sequence[int],
     groups: int,
 ) -> list[Change]:
     """``scales``: the variances of the means over that of a value; ``groups``: 1, or 2 for differences."""
+    degrees = [len(own) - groups for own in residuals]
     common, common_variance = _of_runs(residuals, groups)
     variances = [
         sum((value - common.get(run, 0.0)) ** 2 for run, value in own) / free if free else math.nan

@@ -1,10 +1,6 @@
 """The isolated layers: one test a layer and case, measured in lock-step with its comparison."""
 
-import pytest
-
 from bench.cases import SCHEMA
-from bench.frameworks import Unsupported
-from bench.measurement import Died
 
 
 def test_layer(benchmark, run, comparison, case, replay):
@@ -16,24 +12,15 @@ def test_layer(benchmark, run, comparison, case, replay):
         name=comparison.name,
         trace=None,
     )
-    try:
-        if benchmark.disabled:
-            benchmark(run.measurements.prepare(case).call)
-            return
-        if run.in_turn:
-            outcome = run.measurements.settled(run.measurements.prepare(case))
-            benchmark(outcome.workload.call)
-        else:
-            outcome = run.measurements.outcome(comparison, case)
-            replay.record(
-                benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations
-            )
-    except Unsupported as reason:
-        run.refuse(case, str(reason))
-        pytest.skip(str(reason))
-    except Died as reason:
-        run.refuse(case, str(reason))
-        pytest.fail(str(reason), pytrace=False)
+    if benchmark.disabled:
+        benchmark(run.measurements.prepare(case).call)
+        return
+    if run.in_turn:
+        outcome = run.measurements.settled(run.measurements.prepare(case))
+        benchmark(outcome.workload.call)
+    else:
+        outcome = run.measurements.outcome(comparison, case)
+        replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
     benchmark.extra_info.update(outcome.extra_info())
     run.measured[case.id] = (case, benchmark.extra_info)
     run.warn(case, outcome)

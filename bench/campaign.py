@@ -21,10 +21,9 @@ from typing import Any
 import click
 
 from bench import baton
-from bench.progress import minutes
+from bench.progress import EVERY_SECONDS, minutes
 from bench.supervision import Child, Ending
 
-_EVERY_SECONDS = 15.0
 _LOG_LINES = 15
 
 
@@ -217,7 +216,7 @@ class Progress:
 
     def __call__(self, place: int, count: int) -> None:
         now = self._clock()
-        if now - self._last >= _EVERY_SECONDS and self._done:
+        if now - self._last >= EVERY_SECONDS and self._done:
             self._last = now
             left = count - place + count * (self._replicates - self.replicate - 1)
             each = (now - self._start) / self._done

@@ -183,11 +183,17 @@ def pytest_collection_finish(session):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """What cannot be kept need not be measured."""
+    """What cannot be measured says why, in its row; what cannot be kept need not be measured."""
     try:
         return (yield)
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
+    except (Unsupported, Died) as reason:
+        if "case" in pyfuncitem.funcargs:
+            pyfuncitem.config.stash[RUN].refuse(pyfuncitem.funcargs["case"], str(reason))
+        if isinstance(reason, Unsupported):
+            pytest.skip(str(reason))
+        pytest.fail(str(reason), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -297,15 +303,10 @@ def measure_against(run, benchmark, replay):
 
     def measure(base, case):
         benchmark.extra_info["schema"] = SCHEMA
-        try:
-            if benchmark.disabled:
-                benchmark(run.measurements.prepare(case).call)
-                return
-            outcome = run.measurements.against(base, case)
-        except Unsupported as reason:
-            pytest.skip(str(reason))
-        except Died as reason:
-            pytest.fail(str(reason), pytrace=False)
+        if benchmark.disabled:
+            benchmark(run.measurements.prepare(case).call)
+            return
+        outcome = run.measurements.against(base, case)
         replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
         benchmark.extra_info.update(outcome.extra_info())
 

@@ -38,7 +38,9 @@ def fingerprint(environment: Mapping[str, Any]) -> str:
 
 def differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """What lasting differs between two environments, nested facts by dotted names."""
-    one, other = dict(_flat(_lasting(base))), dict(_flat(_lasting(new)))
+    one, other = (
+        {name: value for name, value in flat(_lasting(side)) if value != {}} for side in (base, new)
+    )
     return [
         Difference(name, one.get(name), other.get(name))
         for name in dict.fromkeys((*one, *other))
@@ -50,10 +52,11 @@ def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in environment.items() if key not in _VOLATILE}
 
 
-def _flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested facts as (dotted name, value)."""
     for key, value in facts.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

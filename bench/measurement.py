@@ -63,10 +63,9 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON, and so an error that will come again."""
-        if self.error:
-            return {
-                next(word for word, kind in _LASTING.items() if isinstance(self.error, kind)): str(self.error)
-            }
+        for word, kind in _LASTING.items():
+            if isinstance(self.error, kind):
+                return {word: str(self.error)}
         return {
             **self.extra_info(),
             "iterations": self.samples.iterations,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-_EVERY_SECONDS = 15.0
+EVERY_SECONDS = 15.0
 
 
 class Progress:
@@ -24,7 +24,7 @@ class Progress:
         """pytest's hook after each test, called while nothing is captured."""
         self._done += 1
         now = self._clock()
-        if now - self._last < _EVERY_SECONDS or self._done == self._total:
+        if now - self._last < EVERY_SECONDS or self._done == self._total:
             return
         self._last = now
         left = (now - self._start) / self._done * (self._total - self._done)

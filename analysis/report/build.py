@@ -16,6 +16,7 @@ from analysis.report import mnist, pictures, releases, rows, summary, why
 from analysis.report.pictures import Picture
 from analysis.report.tables import library
 from analysis.results import Results
+from bench.fingerprint import flat
 
 #: A run that begins with others using more than this is not to be trusted unwarned.
 BUSY = 0.1
@@ -94,7 +95,10 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=len(results.runs),
         runs=results.runs.to_dict("records"),
-        environment=_flat(results.environment),
+        environment=[
+            (name, "not readable here" if value is None else str(value))
+            for name, value in flat(results.environment)
+        ],
         headline=results.environment,
         cautions=cautions,
         ceilings=ceilings,
@@ -166,15 +170,3 @@ def _template():
         "size": wording.size,
     }
     return environment.get_template("report.html.j2")
-
-
-def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Nested facts as (dotted name, value) lines."""
-    lines = []
-    for key, value in facts.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            lines += _flat(value, f"{name}.")
-        else:
-            lines.append((name, "not readable here" if value is None else str(value)))
-    return lines

@@ -181,11 +181,13 @@ def test_a_case_that_hangs_is_ended_and_the_sweep_goes_on(sweep):
     assert not_measured[0]["reason"] == "took longer than 1.5 s, the --case-timeout"
 
 
-def test_a_disk_that_fills_up_ends_in_one_sentence_and_loses_nothing(sweep):
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+def files_up_to(size):
+    """A limit for the process to be started: what is written beyond fails, as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    done = run(sweep, preexec_fn=small_files)
+
+def test_a_disk_that_fills_up_ends_in_one_sentence_and_loses_nothing(sweep):
+    done = run(sweep, preexec_fn=files_up_to(12_000))
     assert done.returncode == 2, done.stdout + done.stderr
     assert "cannot write" in done.stdout + done.stderr
     assert "--resume" in done.stdout + done.stderr
@@ -199,10 +201,7 @@ def test_a_disk_that_fills_up_ends_in_one_sentence_and_loses_nothing(sweep):
 
 
 def test_a_disk_that_is_full_when_the_results_are_saved_leaves_none_half_written(sweep):
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
-    done = run(sweep, preexec_fn=small_files)
+    done = run(sweep, preexec_fn=files_up_to(60_000))
     assert done.returncode == 2, done.stdout + done.stderr
     assert "cannot save the results" in done.stdout + done.stderr
     assert list((sweep / "saved").rglob("*.json")) == []
