@@ -97,7 +97,7 @@ def compare(base: Results, new: Results) -> Compared:
         raise ResultsError("BASE and NEW have no case in common: measure the same grid in both")
     together = _paired_runs(base, new)
     samples = [_sample(of_base[case], of_new[case], together) for case in ids]
-    noise = pairs.Noise(pd.concat([base.layers, new.layers]))
+    noise = pairs.Noise(base.layers, new.layers)
     # A single run has no interval and so no verdict; that is told without a margin for it.
     noises = [noise.of(of_new[case][0]["case"], replicates=2) for case in ids]
     judged = _judge(samples, noises)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,10 @@ from bench.cases import DENSE_OF, DIRECTIONS, FIELDS, ConvCase
 
 #: What identifies a comparison: every field of its cases but the layer.
 SETTINGS = tuple(name for name in FIELDS if name != "layer")
+#: Fewer controls of one kind say little about their 95th percentile.
+_ENOUGH_CONTROLS = 5
+#: What noise may depend on: device and mode.
+_Kind = tuple[str, str]
 #: What was measured of one case, a row a run.
 Rows = Sequence[Mapping[str, Any]]
 _OF_LAYERS = (
@@ -26,25 +30,37 @@ _OF_LAYERS = (
 
 
 class Noise:
-    """What the controls among ``layers`` (``Results.layers``) show, by device and mode."""
+    """What the controls among ``layers`` (each as ``Results.layers``) show, by device and mode.
 
-    def __init__(self, layers: pd.DataFrame) -> None:
-        controls = layers[layers["control_ratio"].notna()]
-        self._all = list(controls["control_ratio"])
-        self._alike = {
-            key: list(rows["control_ratio"]) for key, rows in controls.groupby(["device", "mode"], sort=False)
-        }
-        self._known: dict[tuple[str, str, int], float] = {}
+    A single run is judged by what single runs of controls show; an average over runs by such averages, a
+    control and table each, for what varies between processes averages out in both alike.
+    """
+
+    def __init__(self, *layers: pd.DataFrame) -> None:
+        tables = [table[table["control_ratio"].notna()] for table in layers]
+        self._single: dict[_Kind, list[float]] = {}
+        self._averaged: dict[_Kind, list[float]] = {}
+        for table in tables:
+            for (device, mode, _), rows in table.groupby(["device", "mode", "id"], sort=False):
+                ratios = list(rows["control_ratio"])
+                self._single.setdefault((device, mode), []).extend(ratios)
+                self._averaged.setdefault((device, mode), []).append(geometric_mean(ratios))
+        self._known: dict[tuple[_Kind, bool], float] = {}
 
     def of(self, case: ConvCase, replicates: int) -> float:
         """The noise that a comparison like ``case``, measured so often, is judged by.
 
-        From the controls on its device and in its mode or, where there are none, from all.
+        From the controls on its device and in its mode; where there are too few for a percentile, never less
+        than from all.
         """
-        key = (case.device, case.mode, min(replicates, 2))
-        if key not in self._known:
-            self._known[key] = verdicts.noise(self._alike.get(key[:2], self._all), replicates)
-        return self._known[key]
+        kind, several = (case.device, case.mode), replicates > 1
+        if (kind, several) not in self._known:
+            controls = self._averaged if several else self._single
+            samples = [controls.get(kind, [])]
+            if len(samples[0]) < _ENOUGH_CONTROLS:
+                samples.append([ratio for ratios in controls.values() for ratio in ratios])
+            self._known[kind, several] = max(verdicts.noise(sample, replicates) for sample in samples)
+        return self._known[kind, several]
 
 
 def judge(

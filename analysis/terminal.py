@@ -73,12 +73,14 @@ def compared(found: Compared) -> Iterator[str]:
             f"(false discovery rate {row['false_discovery_rate']:.2g}, effect size {row['effect_size']:+.2f})"
         )
     undecided = cases[cases["verdict"] == verdicts.UNDECIDED]
-    for (reason, needs), rows in undecided.groupby(["reason", "needs"], dropna=False):
-        more = "no number of runs known" if math.isnan(needs) else f"needs {needs:.0f} more of each"
-        yield (
-            f"  undecided: {len(rows)} ({rows.iloc[0]['id']}{', ...' * (len(rows) > 1)}): "
-            f"{verdicts.REASONS[reason]}; {more}"
-        )
+    for reason, rows in undecided.sort_values("needs").groupby("reason", sort=False):
+        yield f"  undecided: {len(rows)}: {verdicts.REASONS[reason]}"
+        for row in rows.to_dict("records"):
+            needs = row["needs"]
+            more = (
+                "no number of runs would decide" if math.isnan(needs) else f"needs {needs:.0f} more of each"
+            )
+            yield f"    {row['id']}: {speed(row['ratio'], row['low'], row['high'])}; {more}"
     for side, ids in (("BASE", found.only_in_base), ("NEW", found.only_in_new)):
         if ids:
             yield f"only in {side}: {', '.join(ids)}"

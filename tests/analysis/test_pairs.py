@@ -1,8 +1,9 @@
 import math
 
+import pandas as pd
 import pytest
 
-from analysis import cost, pairs, parts, results, sweeps
+from analysis import cost, pairs, parts, results, sweeps, verdicts
 from bench.cases import ConvCase, parts_of
 from tests.analysis import made_results as made
 
@@ -103,15 +104,45 @@ def test_comparisons_are_in_the_order_that_a_person_would_put_them(tmp_path):
     assert pairs.table(load(tmp_path, rows))["name"].tolist() == ["block 9", "block 10", "³ odd $x$"]
 
 
-def test_noise_comes_from_controls_on_the_same_device_and_in_the_same_mode(tmp_path):
-    def control(ratio):
-        return {"rounds": 1, "ratio": ratio, "spread": [ratio, ratio], "ratios": [ratio]}
+def control(ratio):
+    return {"rounds": 1, "ratio": ratio, "spread": [ratio, ratio], "ratios": [ratio]}
 
-    graph, xla, eager = (ConvCase(mode=mode) for mode in ("graph", "xla", "eager"))
-    rows = made.comparison_rows(graph, 0.002, 1.5, control=control(1.01))
-    rows += made.comparison_rows(xla, 0.002, 1.5, control=control(1.8))
-    rows += made.comparison_rows(eager, 0.002, 1.5)
-    table = pairs.table(load(tmp_path, rows)).set_index("mode")["noise"]
+
+def test_noise_comes_from_controls_on_the_same_device_and_in_the_same_mode(tmp_path):
+    rows = made.comparison_rows(ConvCase(mode="eager"), 0.002, 1.5)
+    for channels in (1, 2, 3, 4, 5):
+        for mode, ratio in (("graph", 1.01), ("xla", 1.8)):
+            case = ConvCase(mode=mode, in_channels=channels)
+            rows += made.comparison_rows(case, 0.002, 1.5, control=control(ratio))
+    table = pairs.table(load(tmp_path, rows)).groupby("mode")["noise"].first()
     assert table["graph"] == pytest.approx(0.1)
     assert table["xla"] == pytest.approx(0.8)
     assert table["eager"] > 0.7  # without controls of its own it is judged by all
+
+
+def test_few_controls_never_make_less_noise_than_all(tmp_path):
+    rows = made.comparison_rows(ConvCase(mode="eager"), 0.002, 1.5, control=control(1.01))
+    rows += made.comparison_rows(ConvCase(mode="xla"), 0.002, 1.5, control=control(1.8))
+    table = pairs.table(load(tmp_path, rows)).groupby("mode")["noise"].first()
+    assert table["eager"] > 0.7
+    assert table["xla"] == pytest.approx(0.8)
+
+
+def test_averages_over_runs_are_judged_by_averages_of_controls():
+    """What varies between processes averages out in both; what a control always shows does not."""
+
+    def layers(ratios):
+        rows = [
+            {"device": "CPU:0", "mode": "graph", "id": f"case-{case}", "control_ratio": ratio}
+            for case in range(6)
+            for ratio in ratios
+        ]
+        return pd.DataFrame(rows)
+
+    varying, lasting = layers([1.1, 1 / 1.1]), layers([1.1, 1.1])
+    assert pairs.Noise(varying).of(ConvCase(), 1) == pytest.approx(0.1)
+    assert pairs.Noise(varying).of(ConvCase(), 2) == verdicts.LEAST_NOISE
+    assert pairs.Noise(lasting).of(ConvCase(), 2) == pytest.approx(0.1)
+    # Two environments' runs are averaged apart: each comparison has so many of either.
+    low = layers([1 / 1.1, 1 / 1.1])
+    assert pairs.Noise(lasting, low).of(ConvCase(), 2) == pytest.approx(0.1)
