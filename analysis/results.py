@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import statistics
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +19,8 @@ import pandas as pd
 
 from bench.cases import FIELDS, SCHEMA, ConvCase
 
+#: Of a file packed with gzip: results of many runs are kept so.
+_PACKED = ".gz"
 MEASURE_COMMAND = "pytest bench/ --benchmark-autosave"
 
 
@@ -78,14 +82,14 @@ class Results:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The result files that ``paths`` name; a folder stands for every JSON file below it.
+    """The result files that ``paths`` name; a folder stands for every JSON file below it, packed or not.
 
     Raises :class:`ResultsError` for a path that does not exist and for a folder without any.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(path.rglob("*.json"))
+            found = sorted(file for suffix in ("", _PACKED) for file in path.rglob(f"*.json{suffix}"))
             if not found:
                 raise ResultsError(f"there are no results in {path}: measure first, with {MEASURE_COMMAND}")
             files += found
@@ -253,10 +257,12 @@ def _case(file: Path, fields: Mapping[str, Any]) -> ConvCase:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        saved = file.read_bytes()
+        text = (gzip.decompress(saved) if file.suffix == _PACKED else saved).decode("utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant)
     except OSError as error:
-        raise ResultsError(f"cannot read {file}: {error.strerror}") from error
-    except ValueError as error:
+        raise ResultsError(f"cannot read {file}: {error.strerror or error}") from error
+    except (ValueError, EOFError, zlib.error) as error:
         raise ResultsError(f"{file} is not JSON, or was cut off: {error}") from error
     _check_schema(file, content)
     try:

@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -40,6 +41,20 @@ def test_a_folder_stands_for_the_files_below_it(tmp_path):
     (tmp_path / "deep").mkdir()
     file = made.save(tmp_path / "deep", [])
     assert results.find([tmp_path]) == [file] == results.find([file, tmp_path])
+
+
+def test_a_packed_file_is_read_like_any_other_and_refused_by_name_where_it_is_cut_off(tmp_path):
+    file = made.save(tmp_path, made.comparison_rows(ConvCase(), 0.002, 0.5))
+    packed = tmp_path / "deep" / "packed.json.gz"
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    assert results.find([tmp_path]) == sorted([file, packed])
+    assert results.load([packed]).layers["ratio"].tolist() == results.load([file]).layers["ratio"].tolist()
+    whole = packed.read_bytes()
+    for length in range(0, len(whole) - 1, 31):
+        packed.write_bytes(whole[:length])
+        with pytest.raises(ResultsError, match=r"packed\.json\.gz"):
+            results.load([packed])
 
 
 def test_an_empty_or_missing_folder_says_which_command_to_run(tmp_path):
