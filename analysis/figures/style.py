@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 # Okabe and Ito's palette, safe for colour-blind readers.
 DENSE_COLOUR, SEPARABLE_COLOUR = "#0072B2", "#D55E00"
@@ -66,19 +66,23 @@ def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float 
             set_scale("log")
             which.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
             which.set_major_formatter(FuncFormatter(lambda value, _, s=scale: f"{value / s:g}"))
-            which.set_minor_formatter(NullFormatter())
+            which.set_minor_locator(NullLocator())
 
 
 def plain(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out, once for whatever it will be saved as."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def svg(figure: Figure) -> bytes:
     """The figure as SVG that follows the page into the dark; the same bytes for the same figure."""
     content = io.BytesIO()
-    figure.savefig(
-        content, format="svg", dpi=150, metadata={"Date": None}, bbox_inches="tight", transparent=True
-    )
+    figure.savefig(content, format="svg", dpi=150, metadata={"Date": None}, transparent=True)
     rules = "".join(
         f'[style*="{what}: {light.lower()}"]{{{what}:{dark} !important}}'
         for light, dark in _DARK.items()
@@ -91,7 +95,7 @@ def svg(figure: Figure) -> bytes:
 def png(figure: Figure) -> bytes:
     """The figure as PNG on white, for where SVG cannot be shown."""
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=110, metadata={"Software": None}, bbox_inches="tight")
+    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
     return content.getvalue()
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis import answer, sweeps
 from analysis.figures import comparisons, rooflines
-from analysis.figures.style import close, png, style, svg
+from analysis.figures.style import close, png, settle, style, svg
 from analysis.roofline import Ceilings
 
 _OF_PROMISE = [
@@ -49,6 +49,7 @@ def drawn(
     small: bool = False,
 ) -> Picture:
     """``says``: what the figure shows, for those who do not see it."""
+    settle(figure)
     made = svg(figure), None if small else png(figure)
     close(figure)
     return Picture(key, title, how_to_read, says, *made, data)
