@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,20 @@ STORAGE, REPORTS = Path(".benchmarks"), Path("reports")
 _json_option = click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="write it here as JSON too"
 )
+
+
+class _Progress:
+    """Says what is being done, a line each, once two seconds have gone."""
+
+    _AFTER_SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, doing: str) -> None:
+        seconds = time.monotonic() - self._start
+        if seconds > self._AFTER_SECONDS:
+            click.echo(f"  {seconds:.0f} s: {doing}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -55,11 +70,13 @@ def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None)
     from analysis.report.build import build
     from analysis.report.folder import point_latest, write
 
+    tell = _Progress()
     with _one_sentence():
+        tell("reading results")
         everything = _load(files)
         chosen = _newest(everything)
         folder = output or REPORTS / _folder_name(chosen)
-        made = build(chosen, folder, everything)
+        made = build(chosen, folder, everything, tell)
         write(made, folder)
         if json_file:
             _write_json(json_file, dict(made.summary))
@@ -208,77 +225,64 @@ def claims_(files: tuple[Path, ...], json_file: Path | None) -> None:
 def calibrate() -> None:
     """How right are the verdicts on this machine?
 
+    CAMPAIGN is the folder of one.
+
     \b
     Examples:
       python -m bench.campaign --name same --environments a=current,b=current --grid sentinels
-      python -m analysis calibrate same .benchmarks/same/a .benchmarks/same/b
-      python -m analysis calibrate faults .benchmarks/same/a .benchmarks/same/b --output faults
+      python -m analysis calibrate same .benchmarks/same
+      python -m analysis calibrate faults .benchmarks/same --output faults
       python -m bench.campaign --name slowed --grid sentinels \\
-          --environments a=current,b=current:BENCH_FAULTS=faults/0.json
-      python -m analysis calibrate slowed .benchmarks/slowed/a .benchmarks/slowed/b faults/0.json
+          --environments base=current,s0=current:BENCH_FAULTS=faults/0.json
+      python -m analysis calibrate slowed .benchmarks/slowed faults
     """
 
 
+_campaign_argument = click.argument("campaign", type=click.Path(path_type=Path))
+
+
 @calibrate.command()
-@click.argument("sides", nargs=-1, required=True)
+@_campaign_argument
 @_json_option
-def same(sides: tuple[str, ...], json_file: Path | None) -> None:
-    """How often equal environments are called different: SIDES are BASE NEW, and more such pairs."""
+def same(campaign: Path, json_file: Path | None) -> None:
+    """How often equal environments are called different: every two of CAMPAIGN."""
     from analysis import calibration, terminal
-    from analysis.results import ResultsError
 
     with _one_sentence():
-        if len(sides) % 2:
-            raise ResultsError("give pairs: BASE NEW [BASE NEW]...")
-        pairs = [_compared(base, new) for base, new in zip(sides[::2], sides[1::2], strict=True)]
-        found = calibration.same(pairs)
+        found = calibration.same(campaign)
         if json_file:
             _write_json(json_file, {"comparisons": found.to_dict("records")})
     _print(terminal.same(found))
 
 
 @calibrate.command()
-@click.argument("base")
-@click.argument("new")
+@_campaign_argument
 @click.option("--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="the folder")
 @click.option(
     "--parts", type=click.IntRange(1), default=10, show_default=True, help="of the cases, a file each"
 )
-def faults(base: str, new: str, output: Path, parts: int) -> None:
-    """Write slowdowns to inject: twice what comparing BASE with NEW, which are equal, could have detected."""
+def faults(campaign: Path, output: Path, parts: int) -> None:
+    """Write slowdowns to inject: twice what CAMPAIGN, over equal environments, could have detected."""
     from analysis import calibration
-    from analysis.results import ResultsError
 
     with _one_sentence():
-        compared = _compared(base, new)
-        if not compared.cases["detectable"].lt(float("inf")).all():
-            raise ResultsError("these have too few replicates to say what could have been detected")
+        found = calibration.faults(campaign, parts)
         output.mkdir(parents=True, exist_ok=True)
-        for number, content in enumerate(calibration.faults(compared, parts)):
+        for number, content in enumerate(found):
             _write_json(output / f"{number}.json", content)
     click.echo(output)
 
 
 @calibrate.command()
-@click.argument("base")
-@click.argument("others", nargs=-1, required=True)
+@_campaign_argument
+@click.argument("faults", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @_json_option
-def slowed(base: str, others: tuple[str, ...], json_file: Path | None) -> None:
-    """How often injected slowdowns are found: OTHERS are NEW FAULTS, and more such pairs."""
+def slowed(campaign: Path, faults: Path, json_file: Path | None) -> None:
+    """How often injected slowdowns are found: FAULTS is the folder of files that CAMPAIGN was slowed by."""
     from analysis import calibration, terminal
-    from analysis.results import ResultsError
 
     with _one_sentence():
-        if len(others) % 2:
-            raise ResultsError("give pairs: NEW FAULTS [NEW FAULTS]...")
-        pairs = []
-        for new, file in zip(others[::2], others[1::2], strict=True):
-            try:
-                injected = json.loads(Path(file).read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ResultsError(f"{file} is not JSON: {error}") from error
-            pairs.append((_compared(base, new), injected))
-        found = calibration.slowed(pairs)
+        found = calibration.slowed(campaign, faults)
         if json_file:
             _write_json(json_file, {"comparisons": found.to_dict("records")})
     _print(terminal.slowed(found))

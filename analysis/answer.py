@@ -11,6 +11,9 @@ from analysis.explain import Explained
 from analysis.wording import number, speed
 from bench.cases import DIRECTIONS
 
+#: Reasons and remedies that a sentence names; the sections have all.
+_NAMED = 4
+
 
 def sentences(pairs: pd.DataFrame) -> list[str]:
     """What the comparisons in ``pairs`` (see ``pairs.table``) say, as sentences with numbers.
@@ -50,9 +53,11 @@ def why(explained: Explained) -> list[str]:
         for title in layers:
             reasons[title] = reasons.get(title, 0) + 1
     often = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{title} ({count})" for title, count in often[:_NAMED]]
+    rarer = [f"{len(often) - _NAMED} rarer reasons"] if len(often) > _NAMED else []
     return [
         f"Why: in the {len(slower)} comparisons that are slower and were traced, SeparableConv2D's time "
-        f"goes to {_listed([f'{title} ({count})' for title, count in often])}."
+        f"goes to {_listed([*named, *rarer])}."
     ]
 
 
@@ -63,14 +68,17 @@ def what_to_do(gains: pd.DataFrame) -> list[str]:
     useless = tried[tried["verdict"].isin([remedies.NO_HELP, remedies.HARMS])]
     found = []
     if len(helped):
-        parts = [f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}" for _, row in helped.iterrows()]
-        found.append(f"What helps, measured here: {'; '.join(parts)}.")
+        found.append(f"What helps, measured here: {_with_gains(helped)}.")
     if len(useless):
-        parts = [
-            f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}" for _, row in useless.iterrows()
-        ]
-        found.append(f"What does not help here: {'; '.join(parts)}.")
+        found.append(f"What does not help here: {_with_gains(useless)}.")
     return found
+
+
+def _with_gains(tried: pd.DataFrame) -> str:
+    """The first few remedies, each with where and what it gained."""
+    parts = [f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}" for _, row in tried.iterrows()]
+    more = [f"and {len(parts) - _NAMED} more, below"] if len(parts) > _NAMED else []
+    return "; ".join([*parts[:_NAMED], *more])
 
 
 def in_words(row: pd.Series) -> str:

@@ -6,66 +6,130 @@ time (``bench.faults``) for the second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis import verdicts
-from analysis.compare import Compared
+from analysis import results, verdicts
+from analysis.compare import Compared, compare
+from analysis.results import Results, ResultsError
+from bench.faults import facts
+from bench.fingerprint import differences
 
 #: So many times the smallest detectable change is what must be found.
 _TIMES = 2
+_FAULTS = "faults"
 
 
-def same(comparisons: Sequence[Compared]) -> pd.DataFrame:
-    """One row a comparison of equal environments.
+def environments(campaign: Path) -> dict[str, Results]:
+    """The runs of each of a campaign's environments, by its label.
 
-    ``cases``, each verdict's count, ``false`` (the share that is called slower or faster) and ``detectable``
-    (the median smallest change that would have been called one).
+    Raises :class:`ResultsError` where ``campaign`` is no campaign's folder.
+    """
+    everything = results.load(results.find([campaign]))
+    runs = everything.runs.to_dict("records")
+    if not all(run["turns_with"] for run in runs):
+        raise ResultsError(f"{campaign} is no folder of a campaign: python -m bench.campaign makes one")
+    labels = dict.fromkeys(run["run_campaign"]["label"] for run in runs)
+    if len(labels) < 2:
+        raise ResultsError(f"{campaign} has one environment, and needs two to compare")
+    return {
+        label: everything.of_runs({run["run"] for run in runs if run["run_campaign"]["label"] == label})
+        for label in sorted(labels)
+    }
+
+
+def same(campaign: Path) -> pd.DataFrame:
+    """One row for every two environments of a campaign, which must all be equal.
+
+    ``base`` and ``new`` (labels), ``cases``, each verdict's count, ``false`` (how many are called slower or
+    faster) and ``detectable`` (the median smallest change that would have been called one). Raises
+    :class:`ResultsError`.
     """
     rows = []
-    for compared in comparisons:
+    for (base, one), (new, other) in combinations(environments(campaign).items(), 2):
+        different = differences(one.environment, other.environment)
+        if different:
+            raise ResultsError(f"{base} and {new} in {campaign} are not equal: {different[0]}")
+        compared = compare(one, other)
         counts = compared.counts()
-        false = counts[verdicts.SLOWER] + counts[verdicts.FASTER]
         rows.append(
             {
+                "base": base,
+                "new": new,
                 "cases": len(compared.cases),
                 **counts,
-                "false": false / len(compared.cases),
+                "false": counts[verdicts.SLOWER] + counts[verdicts.FASTER],
                 "detectable": float(compared.cases["detectable"].median()),
             }
         )
     return pd.DataFrame(rows)
 
 
-def faults(compared: Compared, parts: int) -> list[dict[str, Mapping[str, Any]]]:
+def faults(campaign: Path, parts: int) -> list[dict[str, Mapping[str, Any]]]:
     """Slowdowns to inject, as ``bench.faults`` reads them: each part of the cases in a file of its own.
 
-    Each case is slowed down by twice what was detectable for it where nothing changed.
+    Each case is slowed down by twice what was detectable for it between the first two environments of a
+    campaign, which are equal. Raises :class:`ResultsError`.
     """
-    cases = compared.cases.sort_values("id").reset_index(drop=True)
+    first, second, *_ = environments(campaign).values()
+    cases = compare(first, second).cases
+    if not cases["detectable"].lt(float("inf")).all():
+        raise ResultsError(f"{campaign} has too few replicates to say what could have been detected")
+    cases = cases.sort_values("id").reset_index(drop=True)
     return [
         {row["id"]: {"slowdown": _TIMES * row["detectable"]} for row in cases[part::parts].to_dict("records")}
         for part in range(parts)
     ]
 
 
-def slowed(comparisons: Sequence[tuple[Compared, Mapping[str, Mapping[str, Any]]]]) -> pd.DataFrame:
-    """One row a comparison with a slowed environment: ``slowed`` cases and those ``found`` to be slower; the
-    ``others``, and those among them that are called slower or faster: ``false``.
+def slowed(campaign: Path, files: Path) -> pd.DataFrame:
+    """One row an environment of a campaign in which ``files``, a folder of them, slowed cases down.
+
+    ``label``; ``slowed`` cases, and those ``found`` to be slower; the ``others``, and those of them that are
+    called slower or faster: ``false``. All against the environment without faults. Raises
+    :class:`ResultsError`.
     """
+    injected = _injected(files)
+    there = environments(campaign)
+    sound = [label for label, of_label in there.items() if _FAULTS not in of_label.environment]
+    if len(sound) != 1:
+        raise ResultsError(f"{campaign} needs one environment without faults, and has {len(sound)}")
+    base = there.pop(sound[0])
     rows = []
-    for compared, injected in comparisons:
-        cases = compared.cases
-        is_slowed = cases["id"].isin(list(injected))
-        called = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
-        rows.append(
-            {
-                "slowed": int(is_slowed.sum()),
-                "found": int((is_slowed & (cases["verdict"] == verdicts.SLOWER)).sum()),
-                "others": int((~is_slowed).sum()),
-                "false": int((~is_slowed & called).sum()),
-            }
-        )
+    for label, of_label in there.items():
+        if of_label.environment[_FAULTS] not in injected:
+            raise ResultsError(f"{label} in {campaign} was slowed by a file that is not in {files}")
+        found = _found(compare(base, of_label), injected[of_label.environment[_FAULTS]])
+        rows.append({"label": label, **found})
     return pd.DataFrame(rows)
+
+
+def _found(compared: Compared, injected: Mapping[str, Any]) -> dict[str, int]:
+    cases = compared.cases
+    is_slowed = cases["id"].isin(list(injected))
+    called = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+    return {
+        "slowed": int(is_slowed.sum()),
+        "found": int((is_slowed & (cases["verdict"] == verdicts.SLOWER)).sum()),
+        "others": int((~is_slowed).sum()),
+        "false": int((~is_slowed & called).sum()),
+    }
+
+
+def _injected(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """What each file in ``folder`` slows down, by what the environment says of it."""
+    found = {}
+    for file in sorted(folder.glob("*.json")):
+        try:
+            content = dict(json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ResultsError(f"{file} holds no faults: {error}") from error
+        found[facts(content).get(_FAULTS)] = content
+    if not found:
+        raise ResultsError(f"there is no file of faults in {folder}: python -m analysis calibrate faults")
+    return found

@@ -105,12 +105,12 @@ def same(table: pd.DataFrame) -> Iterator[str]:
     for row in table.to_dict("records"):
         counted = ", ".join(f"{word} {row[word]}" for word in verdicts.WORDS)
         yield (
-            f"{row['cases']} cases: {counted}; "
+            f"{row['base']} and {row['new']}: {row['cases']} cases: {counted}; "
             f"smallest detectable change {percent(row['detectable'])} in the median"
         )
-    cases, false = table["cases"].sum(), (table["false"] * table["cases"]).sum()
+    cases, false = table["cases"].sum(), table["false"].sum()
     yield (
-        f"Over {len(table)} comparisons of equal environments, {false:.0f} of {cases} verdicts "
+        f"Over {len(table)} comparisons of equal environments, {false} of {cases} verdicts "
         f"({percent(false / cases)}) are slower or faster."
     )
 
@@ -119,10 +119,10 @@ def slowed(table: pd.DataFrame) -> Iterator[str]:
     """How often injected slowdowns were found."""
     for row in table.to_dict("records"):
         yield (
-            f"{row['slowed']} slowed, {row['found']} found; "
+            f"{row['label']}: {row['slowed']} slowed, {row['found']} found; "
             f"{row['others']} others, {row['false']} called different"
         )
-    total = table.sum()
+    total = table.sum(numeric_only=True)
     yield (
         f"Over {len(table)} comparisons, {total['found']} of {total['slowed']} slowed cases "
         f"({percent(total['found'] / total['slowed'])}) are called slower; {total['false']} of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, trainings, wording
 from analysis.explain import Explained, explain
 from analysis.report import mnist, pictures, releases, rows, summary, why
+from analysis.report.drawing import Drawings
 from analysis.report.pictures import Picture
 from analysis.report.tables import library
 from analysis.results import Results
@@ -34,13 +35,28 @@ class Report:
     markdown: str
 
 
-def build(results: Results, folder: Path, everything: Results | None = None) -> Report:
+def build(
+    results: Results,
+    folder: Path,
+    everything: Results | None = None,
+    tell: Callable[[str], None] = lambda doing: None,
+) -> Report:
     """The report on the runs of one environment; its links start from ``folder``.
 
-    ``everything`` holds the campaigns, which compare it with others.
+    ``everything`` holds the campaigns, which compare it with others; ``tell`` is given what is being done.
     """
+    with Drawings() as drawings:
+        return _build(results, folder, everything or results, tell, drawings)
+
+
+def _build(
+    results: Results, folder: Path, everything: Results, tell: Callable[[str], None], drawings: Drawings
+) -> Report:
+    tell("judging comparisons")
     table = pairs.table(results)
     ceilings = roofline.ceilings(results.ceilings)
+    compared = pictures.of_comparisons(table, ceilings, drawings)
+    tell("explaining traces")
     explained = explain(results, table)
     gains = remedies.table(results, table)
     trained = trainings.chosen(results)
@@ -49,14 +65,18 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         *answer.in_order(answer.sentences(table), answer.why(explained), answer.what_to_do(gains)),
         *learned[:2],
     ]
-    compared = pictures.of_comparisons(table, ceilings)
-    told = why.told(explained, gains, folder)
-    operations = why.pictures(explained, ceilings)
-    trainings_drawn = mnist.pictures(trained)
-    changed = releases.sections(everything or results)
+    told = why.told(explained, gains, folder, drawings)
+    operations = why.pictures(explained, ceilings, drawings)
+    trainings_drawn = mnist.pictures(trained, drawings)
+    tell("comparing environments")
+    changed = releases.sections(everything, drawings)
     ledger = claims.ledger(results, table, trained)
     part_sums = parts.table(results)
     cautions = _cautions(results)
+    tell("drawing")
+    compared, operations, trainings_drawn = (
+        [picture for picture in some if picture.exists] for some in (compared, operations, trainings_drawn)
+    )
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
         "cases": roofline.with_limits(results.layers, ceilings).drop(
@@ -69,6 +89,7 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         **releases.tables(changed),
         **{picture.key: picture.data for picture in compared + operations + trainings_drawn},
     }
+    tell("writing the page")
     html = _template().render(
         sentences=sentences,
         pictures=compared,
@@ -93,7 +114,7 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         recomputed=trainings.recomputed(),
         noise=_noise(table),
         controls=int(results.layers["control_ratio"].notna().sum()),
-        replicates=len(results.runs),
+        replicates=results.layers["run"].nunique(),
         runs=results.runs.to_dict("records"),
         environment=[
             (name, "not readable here" if value is None else str(value))
@@ -104,7 +125,7 @@ def build(results: Results, folder: Path, everything: Results | None = None) -> 
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
     )
-    steps = [section.picture for section in changed if section.picture]
+    steps = [section.picture for section in changed if section.picture.exists]
     drawn = [*compared, *operations, *trainings_drawn, *steps, *(one.waterfall for one in told)]
     short = summary.as_dict(sentences, cautions, table, results.environment)
     return Report(sentences, html, drawn, tables, short, summary.markdown(short, table))

@@ -5,35 +5,35 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import trainings
-from analysis.figures.style import style
 from analysis.figures.trainings import learning_curves, model_strips
-from analysis.report.pictures import Picture, drawn
+from analysis.report.drawing import Drawings
+from analysis.report.pictures import Picture
 from analysis.results import Results
 
 
-def pictures(trained: pd.DataFrame) -> list[Picture]:
-    """Those that ``trained`` (see ``trainings.chosen``) has something to show for."""
-    with style():
-        panels = (
-            (
-                "learning_curves",
-                "Learning curves",
-                "Thin: each repeat. Thick: the mean of a model.",
-                learning_curves,
-            ),
-            (
-                "model_strips",
-                "What each model reached",
-                "A point is a repeat, the line their mean.",
-                model_strips,
-            ),
-        )
-        made = [(key, title, how, draw(trained)) for key, title, how, draw in panels]
-        return [
-            drawn(key, title, how, f"{len(trained)} trainings.", _flat_trainings(trained), figure)
-            for key, title, how, figure in made
-            if figure is not None
-        ]
+def pictures(trained: pd.DataFrame, drawings: Drawings) -> list[Picture]:
+    """What ``trained`` (see ``trainings.chosen``) may have something to show for."""
+    if trained.empty:
+        return []
+    says, data = f"{len(trained)} trainings.", _flat_trainings(trained)
+    return [
+        Picture(
+            "learning_curves",
+            "Learning curves",
+            "Thin: each repeat. Thick: the mean of a model.",
+            says,
+            data,
+            drawings.draw(learning_curves, trained),
+        ),
+        Picture(
+            "model_strips",
+            "What each model reached",
+            "A point is a repeat, the line their mean.",
+            says,
+            data,
+            drawings.draw(model_strips, trained),
+        ),
+    ]
 
 
 def tables(results: Results, trained: pd.DataFrame) -> dict[str, pd.DataFrame]:

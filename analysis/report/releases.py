@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.figures.releases import drawn_steps, over_time
-from analysis.figures.style import style
 from analysis.releases import History, histories
-from analysis.report.pictures import Picture, drawn
+from analysis.report.drawing import Drawings
+from analysis.report.pictures import Picture
 from analysis.results import Results
 
 
@@ -20,13 +20,13 @@ class Section:
     key: str
     title: str
     history: History
-    picture: Picture | None
+    picture: Picture
     rows: list[tuple[str, list[dict | None]]]
 
 
-def sections(everything: Results) -> list[Section]:
+def sections(everything: Results, drawings: Drawings) -> list[Section]:
     """One for every campaign whose environments differ."""
-    return [_section(place, history) for place, history in enumerate(histories(everything))]
+    return [_section(place, history, drawings) for place, history in enumerate(histories(everything))]
 
 
 def tables(shown: list[Section]) -> dict[str, pd.DataFrame]:
@@ -34,23 +34,19 @@ def tables(shown: list[Section]) -> dict[str, pd.DataFrame]:
     return {section.key: section.history.steps for section in shown}
 
 
-def _section(place: int, history: History) -> Section:
+def _section(place: int, history: History, drawings: Drawings) -> Section:
     word = "releases" if history.are_releases else "environments"
     key = word if not place else f"{word}_{place + 1}"
     steps = drawn_steps(history)
-    with style():
-        figure = over_time(steps, history.labels)
-    picture = None
-    if figure is not None:
-        picture = drawn(
-            f"{key}_over_time",
-            word.capitalize(),
-            "Median time of a call, with 95 % intervals of the change since the first. A triangle marks a "
-            "step that is no chance and beyond the noise: up slower, down faster than the one before.",
-            " ".join(history.sentences),
-            steps,
-            figure,
-        )
+    picture = Picture(
+        f"{key}_over_time",
+        word.capitalize(),
+        "Median time of a call, with 95 % intervals of the change since the first. A triangle marks a "
+        "step that is no chance and beyond the noise: up slower, down faster than the one before.",
+        " ".join(history.sentences),
+        steps,
+        drawings.draw(over_time, steps, history.labels),
+    )
     rows = []
     for case, of_case in history.steps.groupby("id", sort=False):
         by_place = {row["place"]: row for row in of_case.to_dict("records")}

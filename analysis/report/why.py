@@ -13,8 +13,8 @@ import pandas as pd
 from analysis import remedies
 from analysis.explain import Explained, Explanation
 from analysis.figures import explanations, rooflines
-from analysis.figures.style import style
-from analysis.report.pictures import Picture, drawn
+from analysis.report.drawing import Drawings
+from analysis.report.pictures import Picture
 from analysis.roofline import Ceilings
 
 #: Explanations on the page; the tables in data/ hold all.
@@ -42,55 +42,49 @@ class Told:
         return self.waterfall.key
 
 
-def told(explained: Explained, gains: pd.DataFrame, folder: Path) -> list[Told]:
+def told(explained: Explained, gains: pd.DataFrame, folder: Path, drawings: Drawings) -> list[Told]:
     """The explanations to show: as many as a reader will look at, the slowest first."""
     shown = []
     foremost: set[str] = set()
-    with style():
-        for place, explanation in enumerate(explained.pairs[:_TOLD]):
-            waterfall = drawn(
-                f"why_{place + 1:02}",
-                explanation.pair,
-                "",
-                explanation.sentence,
-                pd.DataFrame([dataclasses.asdict(explanation.factors)]),
-                explanations.waterfall(explanation),
-                small=True,
+    for place, explanation in enumerate(explained.pairs[:_TOLD]):
+        waterfall = Picture(
+            f"why_{place + 1:02}",
+            explanation.pair,
+            "",
+            explanation.sentence,
+            pd.DataFrame([dataclasses.asdict(explanation.factors)]),
+            drawings.draw(explanations.waterfall, explanation, small=True),
+        )
+        reason = next((found.code for found in explanation.findings), "")
+        shown.append(
+            Told(
+                explanation,
+                waterfall,
+                remedies.measured(explanation.remedies, explanation.separable, gains),
+                {
+                    layer: Path(os.path.relpath(trace, folder)).as_posix()
+                    for layer, trace in explanation.traces.items()
+                },
+                is_open=reason not in foremost and len(foremost) < _OPEN,
             )
-            reason = next((found.code for found in explanation.findings), "")
-            shown.append(
-                Told(
-                    explanation,
-                    waterfall,
-                    remedies.measured(explanation.remedies, explanation.separable, gains),
-                    {
-                        layer: Path(os.path.relpath(trace, folder)).as_posix()
-                        for layer, trace in explanation.traces.items()
-                    },
-                    is_open=reason not in foremost and len(foremost) < _OPEN,
-                )
-            )
-            foremost.add(reason)
+        )
+        foremost.add(reason)
     return shown
 
 
-def pictures(explained: Explained, ceilings: Mapping[str, Ceilings]) -> list[Picture]:
+def pictures(explained: Explained, ceilings: Mapping[str, Ceilings], drawings: Drawings) -> list[Picture]:
     """Every traced operation under the roofs, where something was traced."""
     points = rooflines.operation_points(explained.pairs, ceilings)
-    with style():
-        figure = rooflines.operation_roofline(points, ceilings)
-        if figure is None:
-            return []
-        return [
-            drawn(
-                "operations_roofline",
-                "Every operation under the roofs",
-                "Achieved FLOP/s over FLOP per byte of compulsory traffic, for each traced convolution.",
-                f"{len(points)} operations.",
-                points,
-                figure,
-            )
-        ]
+    return [
+        Picture(
+            "operations_roofline",
+            "Every operation under the roofs",
+            "Achieved FLOP/s over FLOP per byte of compulsory traffic, for each traced convolution.",
+            f"{len(points)} operations.",
+            points,
+            drawings.draw(rooflines.operation_roofline, points, ceilings),
+        )
+    ]
 
 
 def tables(explained: Explained, gains: pd.DataFrame) -> dict[str, pd.DataFrame]:

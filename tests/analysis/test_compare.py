@@ -1,5 +1,6 @@
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from analysis import results
 from analysis.__main__ import main
 from analysis.compare import compare
 from analysis.results import ResultsError
+from bench import faults
 from bench.cases import ConvCase
 from tests.analysis import made_results as made
 
@@ -207,45 +209,87 @@ def calibrate(*arguments):
     return CliRunner().invoke(main, ["calibrate", *map(str, arguments)])
 
 
-def test_calibration_counts_false_verdicts_between_equal_environments(folders):
+def campaign(folder, random, *, changes=(), runs=4, **options):
+    """Equal environments a and b, and one for each of ``changes``, which says what slowed it and how."""
+    for label in ("a", "b"):
+        save(folder, label, times(random, runs), campaign="c", **options)
+    for number, (fault, change) in enumerate(changes):
+        slowed = {"faults": fault, "fingerprint": f"slowed{number}"}
+        save(folder, f"s{number}", times(random, runs, change=change), campaign="c", **slowed)
+    return folder
+
+
+def test_calibration_compares_every_two_equal_environments(tmp_path):
     random = np.random.default_rng(10)
-    save(folders, "d", times(random, 4), campaign="c")
-    result = calibrate("same", folders / "a", folders / "d", folders / "a", folders / "b")
+    folder = campaign(tmp_path / "c", random)
+    save(folder, "c", times(random, 4, change=1.3), campaign="c")
+    result = calibrate("same", folder)
     assert result.exit_code == 0, result.output
-    assert "Over 2 comparisons of equal environments, 40 of 80 verdicts (50 %)" in result.output
+    # Between a and b nothing, between either and c everything.
+    assert "a and b: 40 cases: slower 0, faster 0" in result.output
+    assert "Over 3 comparisons of equal environments, 80 of 120 verdicts (67 %)" in result.output
 
 
-def test_calibration_injects_twice_what_is_detectable_and_counts_what_is_found(folders):
+def test_calibration_injects_twice_what_is_detectable_and_counts_what_is_found(tmp_path):
     random = np.random.default_rng(11)
-    save(folders, "d", times(random, 4), campaign="c")
-    made_faults = calibrate("faults", folders / "a", folders / "d", "--output", folders / "faults")
+    equal = campaign(tmp_path / "equal", random)
+    made_faults = calibrate("faults", equal, "--output", tmp_path / "faults")
     assert made_faults.exit_code == 0, made_faults.output
-    files = sorted((folders / "faults").iterdir())
+    files = sorted((tmp_path / "faults").iterdir())
     assert len(files) == 10
     injected = json.loads(files[0].read_text())
     assert len(injected) == len(CASES) / 10
     detectable = compare(
-        results.load(results.find([folders / "a"])), results.load(results.find([folders / "d"]))
+        results.load(results.find([equal / "a"])), results.load(results.find([equal / "b"]))
     ).cases.set_index("id")["detectable"]
-    change = np.array([1 + injected.get(case.id, {}).get("slowdown", 0.0) for case in CASES])
     for case, fault in injected.items():
         assert fault["slowdown"] == pytest.approx(2 * detectable[case])
-    save(folders, "e", times(random, 4, change=change), campaign="c", faults="f", fingerprint="slowed")
-    result = calibrate("slowed", folders / "a", folders / "e", files[0])
+    change = np.array([1 + injected.get(case.id, {}).get("slowdown", 0.0) for case in CASES])
+    fault = faults.facts(injected)["faults"]
+    slowed = campaign(tmp_path / "slowed", random, changes=[(fault, change)])
+    for file in (slowed / "b").iterdir():
+        file.unlink()
+    result = calibrate("slowed", slowed, tmp_path / "faults")
     assert result.exit_code == 0, result.output
+    assert "s0: 4 slowed, 4 found; 36 others, 0 called different" in result.output
     assert "4 of 4 slowed cases (100 %) are called slower; 0 of 36 others (0 %)" in result.output
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("same", "A"), ("same", "A", "nowhere"), ("slowed", "A", "B"), ("slowed", "A", "B", "nowhere.json")],
+    ("arguments", "words"),
+    [
+        (("same", "nowhere"), "there is no"),
+        (("same", "one/a"), "has one environment"),
+        (("same", "alone"), "is no folder of a campaign"),
+        (("same", "unequal"), "a and c in unequal are not equal: tensorflow: 2.21.0 → 3"),
+        (("faults", "short", "--output", "made"), "too few replicates"),
+        (("slowed", "one", "faults"), "needs one environment without faults, and has 2"),
+        (("slowed", "foreign", "faults"), "s0 in foreign was slowed by a file that is not in faults"),
+        (("slowed", "foreign", "empty"), "there is no file of faults in empty"),
+        (("slowed", "foreign", "damaged"), "damaged/0.json holds no faults"),
+    ],
 )
-def test_bad_input_to_calibration_gets_one_sentence(folders, arguments):
-    named = [{"A": folders / "a", "B": folders / "b"}.get(a, a) for a in arguments]
-    result = calibrate(*named)
+def test_bad_input_to_calibration_gets_one_sentence(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(12)
+    here = Path()
+    campaign(here / "one", random)
+    campaign(here / "short", random, runs=1)
+    campaign(here / "unequal", random)
+    save(here / "unequal", "c", times(random, 4), campaign="c", tensorflow="3", fingerprint="other")
+    save(here / "alone", "a", times(random, 2))
+    save(here / "foreign", "base", times(random, 4), campaign="c")
+    save(here / "foreign", "s0", times(random, 4), campaign="c", faults="f", fingerprint="slowed")
+    for name, content in (("faults", "{}"), ("damaged", "{"), ("empty", None)):
+        Path(name).mkdir()
+        if content:
+            Path(name, "0.json").write_text(content)
+    result = calibrate(*arguments)
     assert result.exit_code == 2
     assert result.output.startswith("Error: ")
+    assert words in result.output
     assert result.output.count("\n") == 1
+    assert not Path("made").exists()
 
 
 @pytest.mark.parametrize(
