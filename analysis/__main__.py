@@ -29,6 +29,13 @@ _json_option = click.option(
 )
 
 
+_environment_option = click.option(
+    "--environment",
+    metavar="CONDITIONS",
+    help="of the runs that meet them, such as backend=jax,onednn=off, the newest environment",
+)
+
+
 class _Progress:
     """Says what is being done, a line each, once two seconds have gone."""
 
@@ -55,8 +62,11 @@ def main() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder to write; by default a new one in reports/, which reports/latest then points to.",
 )
+@_environment_option
 @_json_option
-def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None) -> None:
+def report(
+    files: tuple[Path, ...], output: Path | None, environment: str | None, json_file: Path | None
+) -> None:
     """Write the HTML report on FILES (result files or folders; by default .benchmarks).
 
     Several files of one environment are replicates. Of several environments, the newest is reported.
@@ -74,7 +84,7 @@ def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None)
     with _one_sentence():
         tell("reading results")
         everything = _load(files)
-        chosen = _newest(everything)
+        chosen = _newest(everything, environment)
         folder = output or REPORTS / _folder_name(chosen)
         made = build(chosen, folder, everything, tell)
         write(made, folder)
@@ -91,8 +101,11 @@ def report(files: tuple[Path, ...], output: Path | None, json_file: Path | None)
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--case", "case_id", metavar="ID", help="only this case or comparison, by its id")
+@_environment_option
 @_json_option
-def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None) -> None:
+def explain(
+    files: tuple[Path, ...], case_id: str | None, environment: str | None, json_file: Path | None
+) -> None:
     """Say why each traced comparison in FILES (by default .benchmarks) has the ratio that it has.
 
     The ratio as a product of factors, each layer's step by operation, and findings with their evidence.
@@ -107,7 +120,7 @@ def explain(files: tuple[Path, ...], case_id: str | None, json_file: Path | None
     from analysis.results import ResultsError
 
     with _one_sentence():
-        chosen = _newest(_load(files))
+        chosen = _newest(_load(files), environment)
         comparisons = pairs.table(chosen)
         if comparisons.empty:
             raise ResultsError("nothing here compares SeparableConv2D with Conv2D in lock-step")
@@ -202,8 +215,9 @@ def check(files: tuple[Path, ...], json_file: Path | None) -> None:
 
 @main.command("claims")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@_environment_option
 @_json_option
-def claims_(files: tuple[Path, ...], json_file: Path | None) -> None:
+def claims_(files: tuple[Path, ...], environment: str | None, json_file: Path | None) -> None:
     """Print what has been claimed in public, and whether it holds by FILES (by default .benchmarks).
 
     \b
@@ -214,7 +228,7 @@ def claims_(files: tuple[Path, ...], json_file: Path | None) -> None:
     from analysis import claims, pairs, terminal, trainings
 
     with _one_sentence():
-        chosen = _newest(_load(files))
+        chosen = _newest(_load(files), environment)
         answers = claims.ledger(chosen, pairs.table(chosen), trainings.chosen(chosen))
         if json_file:
             _write_json(json_file, {"claims": [answer.as_dict() for answer in answers]})
@@ -331,8 +345,15 @@ def _load(files: tuple[Path, ...]) -> Results:
     return results.load(results.find(files or (STORAGE,)))
 
 
-def _newest(everything: Results) -> Results:
-    """The runs of the newest environment that is there by itself, and not to be compared."""
+def _newest(everything: Results, conditions: str | None) -> Results:
+    """Of the runs that meet ``conditions``, those of the newest environment.
+
+    Runs of campaigns are there to be compared, and count only where there are no others.
+    """
+    from analysis import selection
+
+    if conditions:
+        everything = selection.meeting(conditions, everything)
     alone = everything.by_themselves()
     chosen = alone.of_newest_environment()
     left_out = len(alone.runs) - len(chosen.runs)

@@ -17,11 +17,11 @@ import pandas as pd
 from analysis import results, verdicts
 from analysis.compare import Compared, compare
 from analysis.results import Results, ResultsError
-from bench.faults import facts
-from bench.fingerprint import differences
+from bench.fingerprint import differences, digest
 
 #: So many times the smallest detectable change is what must be found.
 _TIMES = 2
+#: What an environment's faults are known by.
 _FAULTS = "faults"
 
 
@@ -129,7 +129,7 @@ def _injected(folder: Path) -> dict[str, Mapping[str, Any]]:
             content = dict(json.loads(file.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise ResultsError(f"{file} holds no faults: {error}") from error
-        found[facts(content).get(_FAULTS)] = content
+        found[digest(content)] = content
     if not found:
         raise ResultsError(f"there is no file of faults in {folder}: python -m analysis calibrate faults")
     return found

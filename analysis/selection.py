@@ -21,18 +21,25 @@ def load(wanted: str, storage: Path) -> Results:
     with conditions alone, the runs in ``storage`` are looked through. Raises :class:`ResultsError`.
     """
     paths, conditions = _parts(wanted)
-    found = results.load(results.find(paths or [storage]))
-    kept = [run for run in found.runs.to_dict("records") if _meets(run["environment"], conditions)]
-    if not kept:
-        there = sorted({in_words(run["environment"]) for run in found.runs.to_dict("records")})
-        raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
-    environments = {run["fingerprint"]: in_words(run["environment"]) for run in kept}
+    kept = _kept(results.load(results.find(paths or [storage])), conditions, wanted)
+    environments = {run["fingerprint"]: in_words(run["environment"]) for run in kept.runs.to_dict("records")}
     if len(environments) > 1:
         raise ResultsError(
             f"{wanted!r} names runs of {len(environments)} environments, where one is needed: "
             f"{'; '.join(sorted(environments.values()))}"
         )
-    return found.of_runs({run["run"] for run in kept})
+    return kept
+
+
+def meeting(wanted: str, everything: Results) -> Results:
+    """The runs that meet the conditions in ``wanted``, of one environment or several.
+
+    Raises :class:`ResultsError` where there are none, or where it holds something else than conditions.
+    """
+    matches = [_CONDITION.match(part.strip()) for part in wanted.split(",")]
+    if not all(matches):
+        raise ResultsError(f"{wanted!r} is no list of conditions such as backend=jax,onednn=off")
+    return _kept(everything, {match[1]: match[2] for match in matches}, wanted)
 
 
 def in_words(environment: Mapping[str, Any]) -> str:
@@ -45,6 +52,15 @@ def in_words(environment: Mapping[str, Any]) -> str:
     }
     facts |= environment.get("flags", {})
     return f"{', '.join(f'{name} {value}' for name, value in facts.items())} ({environment['fingerprint']})"
+
+
+def _kept(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
+    runs = found.runs.to_dict("records")
+    kept = {run["run"] for run in runs if _meets(run["environment"], conditions)}
+    if not kept:
+        there = sorted({in_words(run["environment"]) for run in runs})
+        raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
+    return found.of_runs(kept)
 
 
 def _parts(wanted: str) -> tuple[list[Path], dict[str, str]]:

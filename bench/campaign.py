@@ -186,12 +186,23 @@ def _together(group: Sequence[Member], name: str) -> None:
     playing = [member for member in group if member.go_on(together=name) == "turn"]
     turns = 0
     while not all(member.enough for member in playing):
-        order = playing if turns % 2 == 0 else playing[::-1]
-        gone = [member for member in order if member.go_on(another=True) != "turn"]
+        gone = [playing[at] for at in order(turns, len(playing)) if playing[at].go_on(another=True) != "turn"]
         playing = [member for member in playing if member not in gone]
         turns += 1
     for member in playing:
         member.go_on(another=False)
+
+
+def order(turn: int, count: int) -> list[int]:
+    """Who comes after whom in a turn of ``count`` processes: one way, then the other, led by each in turn.
+
+    Nobody ever follows itself, or it would find its own data in the caches: measured, whoever stood at
+    the end of a simple alternation of eleven seemed 1 to 4 % faster than the others.
+    """
+    # Two can only alternate; who leads differs from comparison to comparison.
+    lead = -(turn // 2) if count > 2 else 0
+    step = 1 if turn % 2 == 0 else -1
+    return [(lead + step * place) % count for place in range(count)]
 
 
 def _must_go_on(member: Member) -> None:

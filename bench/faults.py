@@ -7,7 +7,6 @@ taken for one without.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cases import ConvCase
+from bench.fingerprint import digest
 from bench.frameworks import Call
 
 VARIABLE = "BENCH_FAULTS"
@@ -34,9 +34,7 @@ def load() -> dict[str, Mapping[str, Any]]:
 
 def facts(faults: Mapping[str, Any]) -> dict[str, str]:
     """For the environment."""
-    if not faults:
-        return {}
-    return {"faults": hashlib.sha256(json.dumps(faults, sort_keys=True).encode()).hexdigest()[:10]}
+    return {"faults": digest(faults)} if faults else {}
 
 
 def inject(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, Any]]) -> Call:

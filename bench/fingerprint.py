@@ -31,8 +31,13 @@ class Difference:
 
 
 def fingerprint(environment: Mapping[str, Any]) -> str:
-    """Ten hexadecimal digits, equal for two runs exactly where nothing lasting differs between them."""
-    text = json.dumps(_lasting(environment), sort_keys=True, default=str)
+    """Equal for two runs exactly where nothing lasting differs between them."""
+    return digest(_lasting(environment))
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits, equal for equal contents."""
+    text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 

@@ -10,8 +10,8 @@ from analysis import results
 from analysis.__main__ import main
 from analysis.compare import compare
 from analysis.results import ResultsError
-from bench import faults
 from bench.cases import ConvCase
+from bench.fingerprint import digest
 from tests.analysis import made_results as made
 
 CASES = [
@@ -245,7 +245,7 @@ def test_calibration_injects_twice_what_is_detectable_and_counts_what_is_found(t
     for case, fault in injected.items():
         assert fault["slowdown"] == pytest.approx(2 * detectable[case])
     change = np.array([1 + injected.get(case.id, {}).get("slowdown", 0.0) for case in CASES])
-    fault = faults.facts(injected)["faults"]
+    fault = digest(injected)
     slowed = campaign(tmp_path / "slowed", random, changes=[(fault, change)])
     for file in (slowed / "b").iterdir():
         file.unlink()

@@ -1,6 +1,8 @@
 import pytest
+from click.testing import CliRunner
 
-from analysis import selection
+from analysis import results, selection
+from analysis.__main__ import main
 from analysis.results import ResultsError
 from bench.cases import ConvCase
 from tests.analysis import made_results as made
@@ -53,3 +55,29 @@ def test_a_file_may_be_called_like_a_condition(storage):
     file = storage / "a=b.json"
     file.write_bytes((storage / "0001.json").read_bytes())
     assert list(selection.load(str(file), storage).runs["file"]) == [str(file)]
+
+
+def test_a_report_can_be_asked_for_another_environment_than_the_newest(storage):
+    everything = results.load(results.find([storage]))
+    assert set(selection.meeting("tensorflow=2.21", everything).runs["fingerprint"]) == {"0123456789", "off"}
+    for options, words in (
+        (["--environment", "onednn=off"], "oneDNN off"),
+        (["--environment", "tensorflow=2.20, onednn=on"], "tensorflow 2.20.0"),
+    ):
+        made_report = CliRunner().invoke(
+            main, ["report", str(storage), "--output", str(storage / "r"), *options]
+        )
+        assert made_report.exit_code == 0, made_report.output
+        assert words in (storage / "r/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [("onednn=maybe", "no run meets 'onednn=maybe'"), ("onednn", "is no list of conditions")],
+)
+@pytest.mark.parametrize("command", ["report", "explain", "claims"])
+def test_conditions_that_nothing_meets_are_one_sentence(storage, command, conditions, words):
+    result = CliRunner().invoke(main, [command, str(storage), "--environment", conditions])
+    assert result.exit_code == 2
+    assert words in result.output
+    assert result.output.count("\n") == 1

@@ -9,6 +9,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from analysis import results
@@ -105,6 +106,18 @@ def test_one_process_runs_at_a_time(made):
     # And they take turns: the baton changes hands far more often than there are comparisons.
     changes = sum(one[2] != other[2] for one, other in pairwise(in_order))
     assert changes > 5 * CASES
+
+
+@pytest.mark.parametrize("count", range(2, 12))
+def test_nobody_follows_itself_and_everybody_leads_and_follows_alike(count):
+    turns = [campaign.order(turn, count) for turn in range(2 * count)]
+    assert all(sorted(turn) == list(range(count)) for turn in turns)
+    played = [member for turn in turns for member in turn]
+    assert all(one != other for one, other in pairwise(played))
+    if count > 2:
+        places = np.array([[turn.index(member) for turn in turns] for member in range(count)])
+        assert len(set(places.mean(axis=1))) == 1
+        assert all((row == 0).sum() == 2 for row in places)
 
 
 def test_a_finished_campaign_is_not_measured_again_and_more_replicates_are_added(made):
