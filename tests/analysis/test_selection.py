@@ -65,9 +65,7 @@ def test_a_report_can_be_asked_for_another_environment_than_the_newest(storage, 
         (["--environment", "onednn=off"], "oneDNN off"),
         (["--environment", "tensorflow=2.20, onednn=on"], "tensorflow 2.20.0"),
     ):
-        made_report = CliRunner().invoke(
-            main, ["report", str(storage), "--output", str(storage / "r"), *options]
-        )
+        made_report = CliRunner().invoke(main, ["report", str(storage), "--output", str(output), *options])
         assert made_report.exit_code == 0, made_report.output
         assert words in (output / "index.html").read_text()
 
