@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from analysis import remedies, sweeps, verdicts
+from analysis import remedies, verdicts
 from analysis.explain import Explained
+from analysis.sweeps import Sweeps
 from analysis.wording import number, speed
 from bench.cases import DIRECTIONS
 
@@ -15,7 +16,7 @@ from bench.cases import DIRECTIONS
 _NAMED = 4
 
 
-def sentences(pairs: pd.DataFrame) -> list[str]:
+def sentences(pairs: pd.DataFrame, sweeps: Sweeps) -> list[str]:
     """What the comparisons in ``pairs`` (see ``pairs.table``) say, as sentences with numbers.
 
     The first answers the question; the rest say where the border runs, what a single setting
@@ -26,13 +27,12 @@ def sentences(pairs: pd.DataFrame) -> list[str]:
             "Nothing here compares SeparableConv2D with Conv2D in lock-step: measure both layers of a shape, "
             "without --in-turn."
         ]
-    centre, arms = sweeps.arms(pairs)
     return [
         _how_many(pairs),
-        *_border(sweeps.plane(pairs)),
-        *_turning(centre, arms),
+        *_border(sweeps.plane),
+        *_turning(sweeps.centre, sweeps.arms),
         *_named(pairs),
-        *_promise(pairs, centre),
+        *_promise(pairs, sweeps.centre),
         *_extremes(pairs),
     ]
 

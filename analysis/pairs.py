@@ -105,10 +105,10 @@ def table(results: Results) -> pd.DataFrame:
     settings; ``ratio`` (separable time over dense time) with ``low`` and ``high`` of its 95 %
     interval, ``replicates``; ``verdict``, its ``reason`` and the ``noise`` it was judged by;
     ``promised`` (the ratio of FLOPs); for each of ``dense`` and ``separable``, what
-    ``roofline.with_limits`` knows of it as ``dense_seconds`` and so on; ``settled``, ``contaminated``.
+    ``roofline.limited`` knows of it as ``dense_seconds`` and so on; ``settled``, ``contaminated``.
     """
-    layers = results.layers[results.layers["ratio"].notna()]
-    layers = roofline.with_limits(layers, roofline.ceilings(results.ceilings))
+    layers = roofline.limited(results)
+    layers = layers[layers["ratio"].notna()]
     both: dict[str, tuple[list, list]] = {}
     for row in layers.to_dict("records"):
         both.setdefault(row["pair"], ([], []))[row["layer"] in DENSE_OF].append(row)

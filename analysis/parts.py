@@ -18,10 +18,10 @@ def table(results: Results) -> pd.DataFrame:
     """One row a SeparableConv2D whose parts were measured too, in the same run.
 
     ``separable_seconds``, ``depthwise_seconds``, ``pointwise_seconds`` are medians over the runs, the
-    parts' ``_of_limit`` is theirs alone (see ``roofline.with_limits``), and ``parts_over_whole`` is their
+    parts' ``_of_limit`` is theirs alone (see ``roofline.limited``), and ``parts_over_whole`` is their
     sum over the whole: above 1, each part pays for a call of its own.
     """
-    layers = roofline.with_limits(results.layers, roofline.ceilings(results.ceilings))
+    layers = roofline.limited(results)
     measured = layers.groupby("id", sort=False)[["seconds", "of_limit"]].median()
     cases = results.layers.drop_duplicates("id").set_index("id")["case"]
     rows = []

@@ -28,9 +28,9 @@ class ResultsError(ValueError):
     """One sentence that names the file and says what is wrong with it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
-    """Everything read, as tables.
+    """Everything read, as tables; equal to itself alone.
 
     ``runs``: one row a file: run, file, datetime, fingerprint, environment (a dict), grid, turns_with (the
     campaign and replicate whose runs took turns; missing for a run by itself).

@@ -15,10 +15,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
 from analysis import cost
+from analysis.results import Results
 from bench.cases import ConvCase
 
 COMPUTE, BANDWIDTH = "compute", "bandwidth"
@@ -69,6 +71,12 @@ def ceilings(table: pd.DataFrame) -> dict[str, Ceilings]:
             calls.groupby("mode")["seconds"].min().to_dict(),
         )
     return found
+
+
+@lru_cache(maxsize=8)
+def limited(results: Results) -> pd.DataFrame:
+    """``results.layers`` with their limits (see :func:`with_limits`), computed once; not to be changed."""
+    return with_limits(results.layers, ceilings(results.ceilings))
 
 
 def with_limits(layers: pd.DataFrame, devices: Mapping[str, Ceilings]) -> pd.DataFrame:

@@ -6,6 +6,8 @@ differ in one thing alone belong together.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 
 from analysis.pairs import SETTINGS
@@ -35,6 +37,20 @@ ARMS: dict[str, tuple[str, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class Sweeps:
+    """The plane and the arms of a table of comparisons."""
+
+    plane: pd.DataFrame
+    centre: pd.Series | None
+    arms: pd.DataFrame
+
+
+def find(pairs: pd.DataFrame) -> Sweeps:
+    """Both, in ``pairs`` (see ``pairs.table``)."""
+    return Sweeps(plane(pairs), *arms(pairs))
+
+
 def plane(pairs: pd.DataFrame) -> pd.DataFrame:
     """The comparisons of the largest plane of channels x kernel sizes, all its panels.
 
@@ -48,10 +64,7 @@ def plane(pairs: pd.DataFrame) -> pd.DataFrame:
     best = candidates.iloc[:0]
     for _, group in candidates.groupby(shared, dropna=False, sort=False):
         chosen = _one_filter_count(group)
-        cells = chosen.groupby(list(PANELS)).size()
-        chosen = chosen[
-            chosen[list(PANELS)].apply(tuple, axis=1).isin([panel for panel, n in cells.items() if n >= 4])
-        ]
+        chosen = chosen[chosen.groupby(list(PANELS))["pair"].transform("size") >= 4]
         if len(chosen) > len(best):
             best = chosen
     return best
@@ -67,32 +80,33 @@ def arms(pairs: pd.DataFrame) -> tuple[pd.Series | None, pd.DataFrame]:
     empty = pairs.iloc[:0].assign(axis="", value="", is_centre=False)
     if pairs.empty:
         return None, empty
+    # Numbers are compared faster than what they stand for.
+    codes = pairs[list(SETTINGS)].apply(lambda column: pd.factorize(column)[0])
     # Whether a comparison has neighbours along each axis.
-    has_arm = pd.DataFrame(
-        {axis: _neighbours(pairs, columns) > 1 for axis, columns in ARMS.items()}, index=pairs.index
-    )
+    has_arm = pd.DataFrame({axis: _neighbours(codes, columns) > 1 for axis, columns in ARMS.items()})
     numbers = has_arm.sum(axis=1)
     if numbers.max() == 0:
         return None, empty
-    centre = pairs.loc[numbers.idxmax()]
+    start = numbers.idxmax()
+    as_start = codes == codes.loc[start]
     found = []
-    for direction, rows in pairs.groupby("direction", sort=False):
-        start = {**centre[list(SETTINGS)], "direction": direction}
+    for _, rows in pairs.groupby("direction", sort=False):
         for axis, columns in ARMS.items():
-            fixed = [name for name in SETTINGS if name not in columns]
-            on_axis = rows[_equal(rows, start, fixed)]
+            fixed = [name for name in SETTINGS if name not in (*columns, "direction")]
+            on_axis = rows[as_start.loc[rows.index, fixed].all(axis=1)]
             if axis == "channels":
                 on_axis = _one_filter_count(on_axis)
             if len(on_axis) > 1:
-                is_centre = _equal(on_axis, start, columns)
+                is_centre = as_start.loc[on_axis.index, list(columns)].all(axis=1)
                 values = on_axis[list(columns)].apply(_readable, axis=1, name=axis)
                 found.append(on_axis.assign(axis=axis, value=values, is_centre=is_centre))
-    return centre, pd.concat(found) if found else empty
+    return pairs.loc[start], pd.concat(found) if found else empty
 
 
-def _neighbours(pairs: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
+def _neighbours(codes: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
+    """How many comparisons share all settings but ``columns`` with each."""
     fixed = [name for name in SETTINGS if name not in columns]
-    return pairs.groupby([pairs[name].astype(str) for name in fixed])["pair"].transform("size")
+    return codes.groupby(fixed, sort=False)[columns[0]].transform("size")
 
 
 def _one_filter_count(rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,14 +118,6 @@ def _one_filter_count(rows: pd.DataFrame) -> pd.DataFrame:
     kept = counts.sort_values(["rows", "distance"], ascending=[False, True]).drop_duplicates("in_channels")
     filters = kept.set_index("in_channels")["filters"]
     return rows[rows["filters"] == rows["in_channels"].map(filters)]
-
-
-def _equal(rows: pd.DataFrame, values: dict, columns: tuple[str, ...] | list[str]) -> pd.Series:
-    same = pd.Series(True, index=rows.index)
-    for name in columns:
-        wanted = values[name]
-        same &= rows[name].map(lambda value, wanted=wanted: value == wanted)
-    return same
 
 
 def _readable(row: pd.Series, name: str) -> str:

@@ -75,8 +75,10 @@ def plain(value: float) -> str:
 
 def settle(figure: Figure) -> None:
     """Lay the figure out, once for whatever it will be saved as."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.get_layout_engine().execute(figure)
+    # With an engine left, even one that does nothing, each saving would draw twice.
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
 
 
 def svg(figure: Figure) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, trainings, wording
+from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, sweeps, trainings, wording
 from analysis.explain import Explained, explain
 from analysis.report import mnist, pictures, releases, rows, summary, why
 from analysis.report.drawing import Drawings
@@ -55,14 +55,15 @@ def _build(
     tell("judging comparisons")
     table = pairs.table(results)
     ceilings = roofline.ceilings(results.ceilings)
-    compared = pictures.of_comparisons(table, ceilings, drawings)
+    found = sweeps.find(table)
+    compared = pictures.of_comparisons(table, found, ceilings, drawings)
     tell("explaining traces")
     explained = explain(results, table)
     gains = remedies.table(results, table)
     trained = trainings.chosen(results)
     learned = trainings.sentences(results, trained)
     sentences = [
-        *answer.in_order(answer.sentences(table), answer.why(explained), answer.what_to_do(gains)),
+        *answer.in_order(answer.sentences(table, found), answer.why(explained), answer.what_to_do(gains)),
         *learned[:2],
     ]
     told = why.told(explained, gains, folder, drawings)
@@ -79,9 +80,7 @@ def _build(
     )
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
-        "cases": roofline.with_limits(results.layers, ceilings).drop(
-            columns=["case", "ratios", "control_ratios", "turns"]
-        ),
+        "cases": roofline.limited(results).drop(columns=["case", "ratios", "control_ratios", "turns"]),
         "ceilings": results.ceilings,
         "parts": part_sums,
         **why.tables(explained, gains),

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import answer, sweeps
+from analysis import answer
 from analysis.figures import comparisons, rooflines
 from analysis.report.drawing import Drawings, Drawn
 from analysis.roofline import Ceilings
+from analysis.sweeps import Sweeps
 
 _OF_PROMISE = [
     *("pair", "direction", "mode", "dtype", "device", "promised", "ratio", "low", "high", "verdict"),
@@ -54,14 +55,12 @@ class Picture:
 
 
 def of_comparisons(
-    table: pd.DataFrame, ceilings: Mapping[str, Ceilings], drawings: Drawings
+    table: pd.DataFrame, sweeps: Sweeps, ceilings: Mapping[str, Ceilings], drawings: Drawings
 ) -> list[Picture]:
     """What a table of comparisons (see ``pairs.table``) may have something to show for."""
     if table.empty:
         return []
-    plane = sweeps.plane(table)
-    centre, arms = sweeps.arms(table)
-    start = answer.in_words(centre) if centre is not None else ""
+    start = answer.in_words(sweeps.centre) if sweeps.centre is not None else ""
     return [
         _picture(
             drawings,
@@ -69,7 +68,7 @@ def of_comparisons(
             "Where it wins and where it loses",
             "Time of SeparableConv2D over time of Conv2D, below each its 95 % interval. Blue: separable "
             "is faster; orange: slower; white: no difference.",
-            plane,
+            sweeps.plane,
             comparisons.heatmaps,
         ),
         _picture(
@@ -97,7 +96,7 @@ def of_comparisons(
             f"From {start} (hollow points) one setting changes, the others stay; filters follow "
             "channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
             "line it is slower.",
-            arms,
+            sweeps.arms,
             comparisons.arms,
         ),
         _picture(

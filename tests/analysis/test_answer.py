@@ -1,12 +1,13 @@
 import pandas as pd
 
-from analysis import answer, pairs, results
+from analysis import answer, pairs, results, sweeps
 from bench.cases import ConvCase
 from tests.analysis import made_results as made
 
 
 def sentences(tmp_path, rows):
-    return answer.sentences(pairs.table(results.load([made.save(tmp_path, rows)])))
+    table = pairs.table(results.load([made.save(tmp_path, rows)]))
+    return answer.sentences(table, sweeps.find(table))
 
 
 def ratio_of(case):
@@ -77,5 +78,5 @@ def test_a_single_shape_still_gets_an_answer(tmp_path):
 
 
 def test_nothing_to_compare_is_said_so():
-    (sentence,) = answer.sentences(pd.DataFrame())
+    (sentence,) = answer.sentences(pd.DataFrame(), sweeps.find(pd.DataFrame()))
     assert sentence.startswith("Nothing here compares SeparableConv2D with Conv2D in lock-step")
