@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from analysis import remedies, verdicts
 from analysis.explain import Explained
+from analysis.findings import UNEXPLAINED
 from analysis.sweeps import Sweeps
 from analysis.wording import number, speed
 from bench.cases import DIRECTIONS
@@ -47,18 +49,20 @@ def why(explained: Explained) -> list[str]:
     slower = [one for one in explained.pairs if one.verdict == verdicts.SLOWER]
     if not slower:
         return []
-    reasons: dict[str, int] = {}
-    for one in slower:
-        layers = {finding.title for finding in one.findings if finding.layer == one.separable.layer}
-        for title in layers:
-            reasons[title] = reasons.get(title, 0) + 1
+    own = [
+        {finding.code: finding.title for finding in one.findings if finding.layer == one.separable.layer}
+        for one in slower
+    ]
+    unexplained = sum(UNEXPLAINED in codes for codes in own)
+    reasons = Counter(title for codes in own for code, title in codes.items() if code != UNEXPLAINED)
     often = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     named = [f"{title} ({count})" for title, count in often[:_NAMED]]
     rarer = [f"{len(often) - _NAMED} rarer reasons"] if len(often) > _NAMED else []
-    return [
-        f"Why: in the {len(slower)} comparisons that are slower and were traced, SeparableConv2D's time "
-        f"goes to {_listed([*named, *rarer])}."
-    ]
+    parts = [f"SeparableConv2D's time goes to {_listed([*named, *rarer])}"] if often else []
+    parts += [f"in {unexplained} some kernel is slow and nothing captured says why"] if unexplained else []
+    if not parts:
+        return []
+    return [f"Why: in the {len(slower)} comparisons that are slower and were traced, {'; '.join(parts)}."]
 
 
 def what_to_do(gains: pd.DataFrame) -> list[str]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis import traces, vectors
 from analysis.cost import DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
-from analysis.findings import Finding, Sight
+from analysis.findings import UNEXPLAINED, Finding, Sight
 from analysis.roofline import BANDWIDTH
 from analysis.wording import milliseconds, number, percent
 from bench.cases import ConvCase
@@ -348,7 +348,7 @@ def _unexplained(sight: Sight, explained: frozenset[tuple[str, str]]) -> Iterato
     together = rows["overlapped"] > TOGETHER
     for code, some, says in (
         ("overlapped", rows[together], "Beside other operations, so that no time is their own:"),
-        ("unexplained", rows[~together], "Nothing captured explains why so slow:"),
+        (UNEXPLAINED, rows[~together], "Nothing captured explains why so slow:"),
     ):
         if len(some):
             yield sight.finding(code, some, f"{says} {_listed(some)}", "")

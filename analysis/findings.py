@@ -13,6 +13,8 @@ from analysis import remedies, traces, verdicts
 from analysis.wording import milliseconds, percent
 from bench.cases import ConvCase
 
+#: The code of slow kernels that nothing captured explains.
+UNEXPLAINED = "unexplained"
 #: What each code says, as a noun.
 TITLES = {
     "generic_kernel": "a generic kernel",
@@ -30,7 +32,7 @@ TITLES = {
     "xla_masked_gradient": "XLA's masked dense gradient",
     "other_compiler": "another compiler",
     "overlapped": "operations side by side",
-    "unexplained": "unexplained",
+    UNEXPLAINED: "unexplained",
 }
 _OF_KERNELS = (
     *("operation", "role", "implementation", "seconds", "of_limit", "bound_by", "flops_per_second"),
