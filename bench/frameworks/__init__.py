@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from bench.cases import ConvCase
 
 Call = Callable[[], object]
-AVAILABLE = ("tensorflow",)
+AVAILABLE = ("tensorflow", "jax", "torch")
 
 
 class Unsupported(Exception):
@@ -60,8 +60,18 @@ class Framework(Protocol):
     def step_annotation(self, name: str, number: int) -> AbstractContextManager:
         """Marks a step in the trace."""
 
+    def arrays(self, result: Any) -> list[Any]:
+        """What a call returned, as NumPy arrays in float64: outputs, then gradients of the input and weights."""
+
     def empty_call(self, mode: str, device: str) -> Call:
         """A compiled function that does nothing: what a call costs from outside."""
+
+
+def first_line(error: Exception) -> str:
+    """What a framework said, without the paths and traces that follow."""
+    text = getattr(error, "message", None) or str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
 
 
 @contextmanager

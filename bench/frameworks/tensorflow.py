@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.cases import ConvCase
-from bench.frameworks import Call, Unsupported, native_errors_hidden
+from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
 with native_errors_hidden():
@@ -97,19 +96,9 @@ class _TensorFlow:
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if not device.startswith("CPU"):
             return self._device_copy(elements, repeats, device)
-        # TensorFlow has no threaded copy between buffers that exist already, and allocating the
-        # target measures page faults; NumPy copies without holding the interpreter's lock.
+        # TensorFlow has no threaded copy between buffers that exist already.
         threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-        source, target = (np.full(elements, value, dtype=np.float32) for value in (0.5, 0.25))
-        bounds = np.linspace(0, elements, threads + 1, dtype=int)
-        pool = ThreadPoolExecutor(threads)
-
-        def copy_share(share: int) -> None:
-            part = slice(bounds[share], bounds[share + 1])
-            for _ in range(repeats):
-                np.copyto(target[part], source[part])
-
-        return _called_once(lambda: list(pool.map(copy_share, range(threads))))
+        return _called_once(host.copy(elements, repeats, threads))
 
     def _device_copy(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
@@ -134,6 +123,9 @@ class _TensorFlow:
 
     def step_annotation(self, name: str, number: int) -> AbstractContextManager:
         return tf.profiler.experimental.Trace(name, step_num=number, _r=1)
+
+    def arrays(self, result: Any) -> list[np.ndarray]:
+        return [np.asarray(tensor, dtype=np.float64) for tensor in tf.nest.flatten(result)]
 
     def empty_call(self, mode: str, device: str) -> Call:
         with tf.device(device):
@@ -268,15 +260,8 @@ def _refusals_named() -> Iterator[None]:
     try:
         yield
     except _REFUSALS as error:
-        raise Unsupported(_first_line(error)) from error
+        raise Unsupported(first_line(error)) from error
 
 
 def _tensor(array: Any, dtype: str) -> tf.Tensor:
     return tf.cast(tf.constant(array, tf.float32), dtype)
-
-
-def _first_line(error: Exception) -> str:
-    """What the framework said, without the paths and traces that follow."""
-    text = getattr(error, "message", None) or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"

@@ -1,0 +1,178 @@
+"""JAX: jit, pullbacks from saved residuals, devices, ceilings.
+
+Its modes: *eager* dispatches operation by operation; *xla* is jit. *graph* is what is nearest, for JAX has no
+graph without XLA: jit too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.cases import ConvCase
+from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden
+
+with native_errors_hidden():
+    import jax
+    import jax.numpy as jnp
+
+    jax.devices()
+
+_REFUSALS = (ValueError, TypeError, NotImplementedError, RuntimeError)
+_KINDS = {"cpu": "CPU", "gpu": "GPU", "cuda": "GPU", "rocm": "GPU", "tpu": "TPU"}
+
+
+class _Jax:
+    name = "jax"
+
+    def devices(self) -> tuple[str, ...]:
+        return tuple(_found())
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "jax": jax.__version__,
+            "jaxlib": jax.lib.__version__,
+            "matmul_precision": str(jax.config.jax_default_matmul_precision or "default"),
+            "devices": {
+                name: {} if name.startswith("CPU") else {"device_name": device.device_kind}
+                for name, device in _found().items()
+            },
+        }
+
+    def placed_on(self, device: str) -> AbstractContextManager:
+        return jax.default_device(_found()[device])
+
+    def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
+        with _refusals_named(), self.placed_on(case.device):
+            x, dy = (_array(array, case.dtype, case.device) for array in (inputs, output_gradient))
+            return _called_once(_layer_call(case, layer, x, dy))
+
+    def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+        with _refusals_named():
+            arguments = [
+                _array(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
+            ]
+            return _called_once(_ready(_compiled(jnp.matmul, *arguments), *arguments))
+
+    def triad(self, elements: int, repeats: int, device: str) -> Call:
+        target, source = (_array(np.full(elements, value), "float32", device) for value in (0.5, 0.25))
+
+        def triad(a: jax.Array, b: jax.Array) -> jax.Array:
+            return jax.lax.fori_loop(0, repeats, lambda _, a: a - 1e-9 * b, a)
+
+        compiled = jax.jit(triad, donate_argnums=0).lower(target, source).compile()
+        state = [target]
+
+        def call() -> jax.Array:
+            state[0] = jax.block_until_ready(compiled(state[0], source))
+            return state[0]
+
+        return _called_once(call)
+
+    def copy(self, elements: int, repeats: int, device: str) -> Call:
+        if device.startswith("CPU"):
+            return _called_once(host.copy(elements, repeats, len(os.sched_getaffinity(0))))
+        source = _array(np.full(elements, 0.5), "float32", device)
+
+        def copy(b: jax.Array) -> jax.Array:
+            # The barrier keeps each copy from being taken for the one before.
+            def body(_: int, carried: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+                a, b = jax.lax.optimization_barrier(carried)
+                return b + 0 * a[0], b
+
+            return jax.lax.fori_loop(0, repeats, body, (b, b))[0]
+
+        return _called_once(_ready(_compiled(copy, source), source))
+
+    @contextmanager
+    def tracing(self, folder: Path) -> Iterator[None]:
+        jax.profiler.start_trace(str(folder))
+        try:
+            yield
+        finally:
+            jax.profiler.stop_trace()
+
+    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
+        return jax.profiler.StepTraceAnnotation(name, step_num=number)
+
+    def arrays(self, result: Any) -> list[np.ndarray]:
+        return [np.asarray(part, dtype=np.float64) for part in jax.tree_util.tree_leaves(result)]
+
+    def empty_call(self, mode: str, device: str) -> Call:
+        array = _array(np.zeros(1), "float32", device)
+        empty = jnp.positive if mode == "eager" else _compiled(jnp.positive, array)
+        return _called_once(_ready(empty, array))
+
+
+FRAMEWORK = _Jax()
+
+
+def _layer_call(case: ConvCase, layer: Any, x: jax.Array, dy: jax.Array) -> Call:
+    device = _found()[case.device]
+    weights = [jax.device_put(weight.value, device) for weight in layer.trainable_variables]
+    others = [jax.device_put(weight.value, device) for weight in layer.non_trainable_variables]
+
+    def forward(weights: list[jax.Array], x: jax.Array) -> jax.Array:
+        return layer.stateless_call(weights, others, x)[0]
+
+    def pullback(weights: list[jax.Array], x: jax.Array) -> tuple[jax.Array, Callable]:
+        if case.input_gradient:
+            return jax.vjp(lambda x, weights: forward(weights, x), x, weights)
+        return jax.vjp(lambda weights: forward(weights, x), weights)
+
+    def train(weights: list[jax.Array], x: jax.Array, dy: jax.Array) -> Any:
+        y, pull = pullback(weights, x)
+        return y, pull(dy)
+
+    if case.direction == "forward":
+        step, arguments = forward, (weights, x)
+    elif case.direction == "train":
+        step, arguments = train, (weights, x, dy)
+    else:
+        # The pullback is data, its residuals among it: what is compiled computes no forward pass.
+        step, arguments = (lambda pull, dy: pull(dy)), (pullback(weights, x)[1], dy)
+    return _ready(step if case.mode == "eager" else _compiled(step, *arguments), *arguments)
+
+
+def _compiled(function: Callable, *arguments: Any) -> Callable:
+    return jax.jit(function).lower(*arguments).compile()
+
+
+def _ready(function: Callable, *arguments: Any) -> Call:
+    return lambda: jax.block_until_ready(function(*arguments))
+
+
+def _called_once(call: Call) -> Call:
+    """What is missing is missed only when it runs."""
+    call()
+    return call
+
+
+@contextmanager
+def _refusals_named() -> Iterator[None]:
+    try:
+        yield
+    except _REFUSALS as error:
+        raise Unsupported(first_line(error)) from error
+
+
+def _array(array: Any, dtype: str, device: str) -> jax.Array:
+    made = jax.device_put(jnp.asarray(np.asarray(array, np.float32)).astype(dtype), _found()[device])
+    if made.dtype.name != dtype:
+        raise ValueError(f"JAX makes {made.dtype.name} of {dtype} unless jax_enable_x64 is on")
+    return made
+
+
+def _found() -> dict[str, Any]:
+    """JAX's devices by our names; the CPU is always among them."""
+    found: dict[str, Any] = {"CPU:0": jax.devices("cpu")[0]}
+    for device in jax.devices():
+        kind = _KINDS.get(device.platform, device.platform.upper())
+        if kind != "CPU":
+            found[f"{kind}:{device.id}"] = device
+    return found

@@ -1,0 +1,181 @@
+"""PyTorch: autograd from saved activations, torch.compile, devices, ceilings.
+
+Its modes: *eager* is the Keras layer as it is called; *graph* is what is nearest, for PyTorch has no graph
+without a compiler: the same operations without Keras around them are not to be had, so it is the same as
+eager; *xla* is torch.compile.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.cases import ConvCase
+from bench.frameworks import Call, Unsupported, first_line, host
+
+_REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
+
+
+class _Torch:
+    name = "torch"
+
+    def devices(self) -> tuple[str, ...]:
+        return ("CPU:0", *(f"GPU:{index}" for index in range(torch.cuda.device_count())))
+
+    def describe(self) -> dict[str, Any]:
+        gpus = {
+            f"GPU:{index}": {
+                "device_name": torch.cuda.get_device_name(index),
+                "compute_capability": ".".join(map(str, torch.cuda.get_device_capability(index))),
+            }
+            for index in range(torch.cuda.device_count())
+        }
+        return {
+            "torch": torch.__version__,
+            "torch_build": {
+                "cuda_version": torch.version.cuda,
+                "cudnn_version": torch.backends.cudnn.version() if gpus else None,
+                "mkldnn": torch.backends.mkldnn.is_available(),
+            },
+            "threads": {"intra_op": torch.get_num_threads(), "inter_op": torch.get_num_interop_threads()},
+            "tf32": {
+                "matmul": torch.backends.cuda.matmul.allow_tf32,
+                "convolution": torch.backends.cudnn.allow_tf32,
+            },
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "devices": {"CPU:0": {}, **gpus},
+        }
+
+    def placed_on(self, device: str) -> AbstractContextManager:
+        return torch.device(_name(device))
+
+    def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
+        with _refusals_named(), self.placed_on(case.device):
+            x, dy = (_tensor(array, case.dtype, case.device) for array in (inputs, output_gradient))
+            return _called_once(_layer_call(case, layer, x, dy))
+
+    def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+        with _refusals_named(), torch.no_grad():
+            a, b = (
+                _tensor(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
+            )
+            result = torch.empty_like(a)
+            return _called_once(_synchronised(lambda: torch.mm(a, b, out=result), device))
+
+    def triad(self, elements: int, repeats: int, device: str) -> Call:
+        target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
+
+        def triad() -> None:
+            for _ in range(repeats):
+                target.sub_(source, alpha=1e-9)
+
+        return _called_once(_synchronised(triad, device))
+
+    def copy(self, elements: int, repeats: int, device: str) -> Call:
+        if device.startswith("CPU"):
+            return _called_once(host.copy(elements, repeats, torch.get_num_threads()))
+        target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
+
+        def copy() -> None:
+            for _ in range(repeats):
+                target.copy_(source)
+
+        return _called_once(_synchronised(copy, device))
+
+    @contextmanager
+    def tracing(self, folder: Path) -> Iterator[None]:
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        if torch.cuda.is_available():
+            activities.append(torch.profiler.ProfilerActivity.CUDA)
+        ready = torch.profiler.tensorboard_trace_handler(str(folder))
+        with torch.profiler.profile(activities=activities, on_trace_ready=ready):
+            yield
+
+    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
+        return torch.profiler.record_function(name)
+
+    def arrays(self, result: Any) -> list[np.ndarray]:
+        parts = result if isinstance(result, tuple | list) else [result]
+        return [part.detach().to(torch.float64).cpu().numpy() for part in parts]
+
+    def empty_call(self, mode: str, device: str) -> Call:
+        tensor = torch.zeros(1, device=_name(device))
+        empty = torch.compile(lambda x: x + 0) if mode == "xla" else (lambda x: x)
+        return _called_once(_synchronised(lambda: empty(tensor), device))
+
+
+FRAMEWORK = _Torch()
+
+
+def _layer_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -> Call:
+    weights = [weight.value for weight in layer.trainable_weights]
+    x.requires_grad_(case.input_gradient)
+    sources = ([x] if case.input_gradient else []) + weights
+    # torch.compile wants what it compiles as a function of tensors.
+    forward = torch.compile(layer) if case.mode == "xla" else layer
+
+    if case.direction == "forward":
+
+        def infer() -> torch.Tensor:
+            with torch.no_grad():
+                return forward(x)
+
+        return _synchronised(infer, case.device)
+
+    def gradients(y: torch.Tensor, keep: bool) -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad(y, sources, dy, retain_graph=keep)
+
+    if case.direction == "backward":
+        y = forward(x)
+        return _synchronised(lambda: gradients(y, keep=True), case.device)
+
+    def train() -> tuple[torch.Tensor, ...]:
+        y = forward(x)
+        return (y.detach(), *gradients(y, keep=False))
+
+    return _synchronised(train, case.device)
+
+
+def _synchronised(function: Callable[[], Any], device: str) -> Call:
+    if device.startswith("CPU"):
+        return function
+    name = _name(device)
+
+    def call() -> Any:
+        result = function()
+        torch.cuda.synchronize(name)
+        return result
+
+    return call
+
+
+def _called_once(call: Call) -> Call:
+    """What is missing is missed only when it runs."""
+    call()
+    return call
+
+
+@contextmanager
+def _refusals_named() -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except _REFUSALS as error:
+        raise Unsupported(first_line(error)) from error
+
+
+def _tensor(array: Any, dtype: str, device: str) -> torch.Tensor:
+    return torch.tensor(np.asarray(array, np.float32), device=_name(device)).to(getattr(torch, dtype))
+
+
+def _name(device: str) -> str:
+    """``GPU:1`` is ``cuda:1``."""
+    kind, _, index = device.partition(":")
+    return f"cuda:{index}" if kind == "GPU" else "cpu"
