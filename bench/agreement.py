@@ -1,0 +1,207 @@
+"""Does a framework compute what the layer means? A small relative of each case against plain NumPy.
+
+Nothing is timed that computes something else: before a case is measured, a layer of the same kind and
+options, but small, is run on the framework and held against loops over the kernel's taps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.cases import GROUPED, SPLIT, ConvCase
+
+_SEED = 20190924
+#: What the largest difference may be, over the largest value, by dtype.
+TOLERANCES = {"float64": 1e-5, "float32": 1e-4, "bfloat16": 6e-2, "float16": 2e-2}
+
+
+def small(case: ConvCase) -> ConvCase:
+    """A case of the same layer, options, direction, mode, device and dtype, with as little as shows them."""
+    channels = min(case.in_channels, 3)
+    filters = min(case.filters, 4)
+    if case.layer in ("depthwise_conv2d", GROUPED):
+        filters = channels * case.depth_multiplier
+    sizes = [
+        1 if case.is_1d and axis == 0 else extent + 2 * stride + 1
+        for axis, (extent, stride) in enumerate(zip(case.dilated_kernel, case.strides, strict=True))
+    ]
+    return dataclasses.replace(
+        case, batch=2, height=sizes[0], width=sizes[1], in_channels=channels, filters=filters
+    )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Inputs and weights of a case as float64 arrays, in the case's data format and Keras's order."""
+
+    x: np.ndarray
+    dy: np.ndarray
+    weights: tuple[np.ndarray, ...]
+
+
+def sample(case: ConvCase, shapes: Sequence[tuple[int, ...]]) -> Sample:
+    """Random values that every dtype holds exactly: multiples of 1/8 between -2 and 2."""
+    random = np.random.default_rng(_SEED)
+
+    def values(shape: tuple[int, ...]) -> np.ndarray:
+        return random.integers(-16, 17, shape) / 8.0
+
+    return Sample(
+        values(_image(case, case.height, case.width, case.in_channels)),
+        values(_image(case, *case.output_size, case.filters)),
+        tuple(values(shape) for shape in shapes),
+    )
+
+
+def expected(case: ConvCase, given: Sample) -> list[np.ndarray]:
+    """What the case's call shall return: the output, then gradients of input and weights, as far as asked."""
+    x, dy = _last(case, given.x), _last(case, given.dy)
+    kernels, bias = list(given.weights), None
+    if case.use_bias:
+        bias = kernels.pop()
+    kernels = [kernel[None] if case.is_1d else kernel for kernel in kernels]
+    stages = _stages(case, kernels)
+    inputs = [x]
+    for stage in stages:
+        inputs.append(stage.forward(inputs[-1]))
+    y = inputs.pop() + (0 if bias is None else bias)
+    positive = y > 0 if case.activation == "relu" else np.ones_like(y, bool)
+    outputs = [_back(case, np.where(positive, y, 0.0))]
+    if case.direction == "forward":
+        return outputs
+    gradient = np.where(positive, dy, 0.0)
+    weights = [] if bias is None else [gradient.sum(axis=(0, 1, 2))]
+    for stage, stage_input in zip(reversed(stages), reversed(inputs), strict=True):
+        gradient, of_weights = stage.backward(stage_input, gradient)
+        weights.insert(0, of_weights[0] if case.is_1d else of_weights)
+    gradients = [*([_back(case, gradient)] if case.input_gradient else []), *weights]
+    return gradients if case.direction == "backward" else outputs + gradients
+
+
+def disagreement(case: ConvCase, found: Sequence[np.ndarray], given: Sample) -> str | None:
+    """Where ``found`` is not what is expected, in words; ``None`` where it is."""
+    wanted = expected(case, given)
+    if len(found) != len(wanted):
+        return f"it returns {len(found)} tensors instead of {len(wanted)}"
+    names = ["the output"] if case.direction != "backward" else []
+    names += ["the gradient of the input"] if case.direction != "forward" and case.input_gradient else []
+    names += [f"the gradient of weight {place + 1}" for place in range(len(wanted) - len(names))]
+    for name, one, other in zip(names, found, wanted, strict=True):
+        if one.size != other.size:
+            return f"{name} has {one.size} elements instead of {other.size}"
+        scale = max(float(np.abs(other).max()), 1e-12)
+        difference = float(np.abs(one.reshape(other.shape) - other).max()) / scale
+        if not difference <= TOLERANCES[case.dtype]:
+            return f"{name} differs from NumPy's by {difference:.2g} of its largest value"
+    return None
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One convolution, channels last: ``kernel`` is (kh, kw, inputs, outputs), or a multiplier if depthwise."""
+
+    kernel: np.ndarray
+    depthwise: bool
+    strides: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: str
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        padded, sizes = self._padded(x)
+        channels = x.shape[-1] * self.kernel.shape[-1] if self.depthwise else self.kernel.shape[-1]
+        y = np.zeros((len(x), *sizes, channels))
+        for tap, window in self._taps(padded, sizes):
+            y += self._applied(padded[window], self.kernel[tap])
+        return y
+
+    def backward(self, x: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The gradients of the input and of the kernel."""
+        padded, sizes = self._padded(x)
+        of_padded, of_kernel = np.zeros_like(padded), np.zeros_like(self.kernel)
+        split = dy.reshape(*dy.shape[:3], x.shape[-1], -1) if self.depthwise else dy
+        for tap, window in self._taps(padded, sizes):
+            if self.depthwise:
+                of_kernel[tap] = np.einsum("nhwc,nhwcm->cm", padded[window], split)
+                of_padded[window] += np.einsum("nhwcm,cm->nhwc", split, self.kernel[tap])
+            else:
+                of_kernel[tap] = np.einsum("nhwc,nhwk->ck", padded[window], dy)
+                of_padded[window] += np.einsum("nhwk,ck->nhwc", dy, self.kernel[tap])
+        (top, _), (left, _) = self._pads(x)
+        return of_padded[:, top : top + x.shape[1], left : left + x.shape[2]], of_kernel
+
+    def _applied(self, part: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        if self.depthwise:
+            return np.einsum("nhwc,cm->nhwcm", part, weights).reshape(*part.shape[:3], -1)
+        return part @ weights
+
+    def _taps(self, padded: np.ndarray, sizes: tuple[int, int]):
+        (sh, sw), (dh, dw) = self.strides, self.dilation
+        for row, column in np.ndindex(*self.kernel.shape[:2]):
+            top, left = row * dh, column * dw
+            window = (
+                slice(None),
+                slice(top, top + sh * (sizes[0] - 1) + 1, sh),
+                slice(left, left + sw * (sizes[1] - 1) + 1, sw),
+            )
+            yield (row, column), window
+
+    def _padded(self, x: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+        pads = self._pads(x)
+        padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+        extents = [(k - 1) * d + 1 for k, d in zip(self.kernel.shape[:2], self.dilation, strict=True)]
+        sizes = tuple(
+            (size - extent) // stride + 1
+            for size, extent, stride in zip(padded.shape[1:3], extents, self.strides, strict=True)
+        )
+        return padded, sizes
+
+    def _pads(self, x: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
+        """TensorFlow's rule for 'same': as little as is needed, the odd one at the end."""
+        if self.padding == "valid":
+            return (0, 0), (0, 0)
+        found = []
+        for size, kernel, stride, dilation in zip(
+            x.shape[1:3], self.kernel.shape[:2], self.strides, self.dilation, strict=True
+        ):
+            extent = (kernel - 1) * dilation + 1
+            whole = max((-(-size // stride) - 1) * stride + extent - size, 0)
+            found.append((whole // 2, whole - whole // 2))
+        return found[0], found[1]
+
+
+def _stages(case: ConvCase, kernels: list[np.ndarray]) -> list[_Stage]:
+    spatial = (case.strides, case.dilation_rate, case.padding)
+    if case.layer == SPLIT:
+        raise ValueError(f"a {case.layer} has weights in another order")
+    if case.is_separable:
+        depthwise, pointwise = kernels
+        return [_Stage(depthwise, True, *spatial), _Stage(pointwise, False, (1, 1), (1, 1), "valid")]
+    if case.layer == GROUPED:
+        # A group a channel: (kh, kw, 1, channels x multiplier), the multiplier innermost.
+        (kernel,) = kernels
+        return [_Stage(kernel.reshape(*kernel.shape[:2], case.in_channels, -1), True, *spatial)]
+    (kernel,) = kernels
+    return [_Stage(kernel, case.layer == "depthwise_conv2d", *spatial)]
+
+
+def _image(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:
+    spatial = (width,) if case.is_1d else (height, width)
+    image = (channels, *spatial) if case.data_format == "channels_first" else (*spatial, channels)
+    return (case.batch, *image)
+
+
+def _last(case: ConvCase, array: np.ndarray) -> np.ndarray:
+    """(N, H, W, C), whatever the case's format."""
+    if case.data_format == "channels_first":
+        array = np.moveaxis(array, 1, -1)
+    return array[:, None] if case.is_1d else array
+
+
+def _back(case: ConvCase, array: Any) -> np.ndarray:
+    array = array[:, 0] if case.is_1d else array
+    return np.moveaxis(array, -1, 1) if case.data_format == "channels_first" else array
