@@ -88,7 +88,10 @@ class History:
 
 
 def histories(results: Results) -> list[History]:
-    """One a campaign whose environments differ; runs by themselves have none."""
+    """One a campaign whose environments differ; runs by themselves have none.
+
+    A campaign over several backends is no history (see ``analysis.frameworks``).
+    """
     campaigns: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for run in results.runs.to_dict("records"):
         if run["turns_with"]:
@@ -96,7 +99,9 @@ def histories(results: Results) -> list[History]:
             campaigns.setdefault(run["turns_with"][0], {}).setdefault(label, []).append(run)
     found = []
     for name, by_label in campaigns.items():
-        if len({run["fingerprint"] for runs in by_label.values() for run in runs}) > 1:
+        facts = [run["environment"] for runs in by_label.values() for run in runs]
+        differ = {name: len({one[name] for one in facts}) > 1 for name in ("fingerprint", "backend")}
+        if differ["fingerprint"] and not differ["backend"]:
             found.append(_history(name, results, by_label))
     return found
 

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 import pytest
 
 from bench import advice, grids, supervision
+from bench.agreement import Disagreement
 from bench.cases import DIRECTIONS, DTYPES, MODES, SCHEMA
 from bench.fingerprint import differences
 from bench.frameworks import Unsupported
@@ -188,7 +189,7 @@ def pytest_pyfunc_call(pyfuncitem):
         return (yield)
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
-    except (Unsupported, Died) as reason:
+    except (Unsupported, Disagreement, Died) as reason:
         if "case" in pyfuncitem.funcargs:
             pyfuncitem.config.stash[RUN].refuse(pyfuncitem.funcargs["case"], str(reason))
         if isinstance(reason, Unsupported):

@@ -20,7 +20,9 @@ from bench.onednn import OneDnn
 _FLAG_PREFIXES = (
     *("TF_ENABLE_", "TF_DISABLE_", "TF_NUM_", "TF_XLA_", "TF_CUDNN_", "TF_GPU_", "TF_FORCE_", "TF_USE_"),
     *("TF_DETERMINISTIC_", "TF_CPU_", "TF_MKL_", "TF_ONEDNN_", "TF_AUTOTUNE_", "XLA_", "ONEDNN_", "DNNL_"),
-    *("OMP_", "KMP_", "MKL_", "KERAS_", "CUDA_VISIBLE_", "CUDA_DEVICE_", "NVIDIA_TF32"),
+    *("OMP_", "KMP_", "MKL_", "KERAS_", "CUDA_VISIBLE_", "CUDA_DEVICE_", "NVIDIA_TF32", "CUBLAS_"),
+    *("JAX_PLATFORM", "JAX_ENABLE_", "JAX_DISABLE_", "JAX_DEFAULT_", "JAX_COMPILATION_", "JAX_NUM_"),
+    *("TORCHINDUCTOR_", "TORCHDYNAMO_", "TORCH_CUDNN_", "TORCH_BLAS_", "PYTORCH_", "ATEN_"),
 )
 #: Those among them that change only what is printed.
 _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE"}

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: What varies between two runs of the same environment.
-_VOLATILE = ("fingerprint", "load_at_start", "busy_at_start", "frequency_governor", "turbo", "throttled")
+#: What varies between two runs of the same environment, and what only says the rest in words.
+_VOLATILE = (
+    *("fingerprint", "load_at_start", "busy_at_start", "frequency_governor", "turbo", "throttled"),
+    "modes",
+)
 #: Facts of the machine itself.
 _OF_MACHINE = ("host", "cpu", "cores", "devices")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import advice
+from bench.agreement import Disagreement
 from bench.baton import Baton
 from bench.cases import ConvCase
 from bench.environment import Noise, Reading
@@ -30,7 +31,7 @@ class Died(Exception):
 
 
 #: Errors that come again whoever tries.
-_LASTING = {"unsupported": Unsupported, "died": Died}
+_LASTING = {"unsupported": Unsupported, "disagrees": Disagreement, "died": Died}
 
 
 @dataclass

@@ -12,18 +12,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-_PROBE = """
-import tensorflow as tf
-step = tf.function(lambda x, w: tf.nn.conv2d(x, w, 1, "SAME"))
-with tf.device("CPU:0"):
-    step(tf.random.normal((1, 16, 16, 16)), tf.random.normal((3, 3, 16, 16)))
-"""
+#: One small convolution on the backend that this process measures, too.
+_PROBE = (
+    "from bench import frameworks, workloads; from bench.cases import ConvCase; "
+    "workloads.prepare(frameworks.load(), ConvCase(batch=1, height=16, width=16, in_channels=16, filters=16))"
+)
 _TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class OneDnn:
-    """oneDNN as TensorFlow uses it here; ``enabled`` is whether a convolution ran in it.
+    """oneDNN as the framework uses it here; ``enabled`` is whether a convolution ran in it.
 
     The rest is empty where nothing was said. ``threads`` is as oneDNN prints it.
     """

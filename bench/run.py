@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    agreement,
     ceilings,
     claims,
     environment,
@@ -120,6 +121,7 @@ class Run:
         self.mnist = experiment(self.environment)
 
         def prepare(case: ConvCase) -> Workload:
+            agreement.check(self.framework, case)
             workload = workloads.prepare(self.framework, case)
             return dataclasses.replace(workload, call=faults.inject(workload.call, case, faulty))
 

@@ -30,16 +30,7 @@ def prepare(framework: Framework, case: ConvCase) -> Workload:
     Weights, inputs and output gradients are random and the same for the same case. Two workloads
     share nothing but the code. Raises :class:`Unsupported`.
     """
-    import keras
-
-    keras.utils.set_random_seed(_SEED)
-    try:
-        with framework.placed_on(case.device):
-            layer = keras_layer(case)
-            if not layer.built:
-                layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
-    except (ValueError, TypeError, NotImplementedError) as error:
-        raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
+    layer = built_layer(framework, case)
     random = np.random.default_rng(_SEED)
     inputs = _random_array(random, case, case.height, case.width, case.in_channels)
     output_gradient = _random_array(random, case, *case.output_size, case.filters)
@@ -51,6 +42,21 @@ def started(build: Callable[[], Call]) -> Workload:
     start = time.perf_counter()
     call = build()
     return Workload(call, time.perf_counter() - start)
+
+
+def built_layer(framework: Framework, case: ConvCase) -> Any:
+    """The Keras layer of ``case`` with random weights. Raises :class:`Unsupported`."""
+    import keras
+
+    keras.utils.set_random_seed(_SEED)
+    try:
+        with framework.placed_on(case.device):
+            layer = keras_layer(case)
+            if not layer.built:
+                layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
+    return layer
 
 
 def keras_layer(case: ConvCase) -> Any:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, sweeps, trainings, wording
 from analysis.explain import Explained, explain
-from analysis.report import mnist, pictures, releases, rows, summary, why
+from analysis.report import frameworks, mnist, pictures, releases, rows, summary, why
 from analysis.report.drawing import Drawings
 from analysis.report.pictures import Picture
 from analysis.report.tables import library
@@ -71,6 +71,7 @@ def _build(
     trainings_drawn = mnist.pictures(trained, drawings)
     tell("comparing environments")
     changed = releases.sections(everything, drawings)
+    backends = frameworks.section(everything, drawings)
     ledger = claims.ledger(results, table, trained)
     part_sums = parts.table(results)
     cautions = _cautions(results)
@@ -86,6 +87,7 @@ def _build(
         **why.tables(explained, gains),
         **mnist.tables(results, trained),
         **releases.tables(changed),
+        **frameworks.tables(backends),
         **{picture.key: picture.data for picture in compared + operations + trainings_drawn},
     }
     tell("writing the page")
@@ -105,7 +107,8 @@ def _build(
         mnist=learned,
         curves=trainings_drawn,
         changed=changed,
-        absent=_absent(explained, learned, changed, gains),
+        frameworks=backends,
+        absent=_absent(explained, learned, changed, gains, backends is not None),
         claims=ledger,
         claim_counts=claims.counts(ledger),
         models=trainings.table(trained).to_dict("records"),
@@ -124,8 +127,8 @@ def _build(
         ceilings=ceilings,
         not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
     )
-    steps = [section.picture for section in changed if section.picture.exists]
-    drawn = [*compared, *operations, *trainings_drawn, *steps, *(one.waterfall for one in told)]
+    beside = [section.picture for section in (*changed, backends) if section and section.picture.exists]
+    drawn = [*compared, *operations, *trainings_drawn, *beside, *(one.waterfall for one in told)]
     short = summary.as_dict(sentences, cautions, table, results.environment)
     return Report(sentences, html, drawn, tables, short, summary.markdown(short, table))
 
@@ -149,13 +152,16 @@ def _cautions(results: Results) -> list[str]:
     return found
 
 
-def _absent(explained: Explained, learned: list[str], changed: list, gains: pd.DataFrame) -> dict[str, str]:
+def _absent(
+    explained: Explained, learned: list[str], changed: list, gains: pd.DataFrame, frameworks_there: bool
+) -> dict[str, str]:
     """Sections that are not there for lack of data, and the command that would add each."""
     there = {
         "Why": explained.traced,
         "What to do": bool(len(gains)),
         "MNIST": bool(learned),
         "Releases": bool(changed),
+        "Frameworks": frameworks_there,
     }
     return {title: _ADDED_BY[title] for title, has in there.items() if not has}
 
@@ -165,6 +171,7 @@ _ADDED_BY = {
     "What to do": "pytest bench/ --remedies --benchmark-autosave",
     "MNIST": "pytest bench/bench_mnist.py --benchmark-autosave",
     "Releases": "python -m bench.campaign --environments tf220,tf221 --grid sentinels",
+    "Frameworks": "python -m bench.campaign --environments current,jax=current:KERAS_BACKEND=jax",
 }
 
 

@@ -33,7 +33,7 @@ class Framework(Protocol):
         """Every device cases can run on, as ``CPU:0``, ``GPU:0``."""
 
     def describe(self) -> dict[str, Any]:
-        """Versions, build and settings, for the saved environment."""
+        """Versions, build and settings, for the saved environment; ``modes`` says what each mode is here."""
 
     def placed_on(self, device: str) -> AbstractContextManager:
         """Puts what is created inside on ``device``."""
@@ -61,7 +61,7 @@ class Framework(Protocol):
         """Marks a step in the trace."""
 
     def arrays(self, result: Any) -> list[Any]:
-        """What a call returned, as NumPy arrays in float64: outputs, then gradients of the input and weights."""
+        """What a call returned, as float64 NumPy arrays: the output, then gradients of input and weights."""
 
     def empty_call(self, mode: str, device: str) -> Call:
         """A compiled function that does nothing: what a call costs from outside."""
@@ -105,7 +105,8 @@ def load() -> Framework:
     try:
         return importlib.import_module(f"bench.frameworks.{name}").FRAMEWORK
     except ModuleNotFoundError as error:
-        raise ValueError(f'{error.name} is not installed: pip install -e ".[bench]"') from error
+        extra = "bench" if name == "tensorflow" else f"bench,{name}"
+        raise ValueError(f'{error.name} is not installed: pip install -e ".[{extra}]"') from error
 
 
 def choose_devices(asked: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """JAX: jit, pullbacks from saved residuals, devices, ceilings.
 
-Its modes: *eager* dispatches operation by operation; *xla* is jit. *graph* is what is nearest, for JAX has no
-graph without XLA: jit too.
+It has no graph without XLA: what is nearest, and what Keras trains with, is jit.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ class _Jax:
     def describe(self) -> dict[str, Any]:
         return {
             "jax": jax.__version__,
+            "modes": {"eager": "operation by operation", "graph": "jit", "xla": "jit"},
             "jaxlib": jax.lib.__version__,
             "matmul_precision": str(jax.config.jax_default_matmul_precision or "default"),
             "devices": {

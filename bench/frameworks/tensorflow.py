@@ -47,6 +47,11 @@ class _TensorFlow:
         build = tf.sysconfig.get_build_info()
         return {
             "tensorflow": tf.__version__,
+            "modes": {
+                "eager": "operation by operation",
+                "graph": "tf.function",
+                "xla": "tf.function with jit_compile",
+            },
             "tensorflow_build": {
                 key: build[key]
                 for key in sorted(build)

@@ -1,8 +1,7 @@
 """PyTorch: autograd from saved activations, torch.compile, devices, ceilings.
 
-Its modes: *eager* is the Keras layer as it is called; *graph* is what is nearest, for PyTorch has no graph
-without a compiler: the same operations without Keras around them are not to be had, so it is the same as
-eager; *xla* is torch.compile.
+It has no graph without a compiler: what is nearest, and what Keras trains with, is eager. In place of XLA it
+has torch.compile.
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ class _Torch:
         }
         return {
             "torch": torch.__version__,
+            "modes": {"eager": "autograd", "graph": "autograd, as eager", "xla": "torch.compile"},
             "torch_build": {
                 "cuda_version": torch.version.cuda,
                 "cudnn_version": torch.backends.cudnn.version() if gpus else None,
@@ -117,7 +117,6 @@ def _layer_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -
     weights = [weight.value for weight in layer.trainable_weights]
     x.requires_grad_(case.input_gradient)
     sources = ([x] if case.input_gradient else []) + weights
-    # torch.compile wants what it compiles as a function of tensors.
     forward = torch.compile(layer) if case.mode == "xla" else layer
 
     if case.direction == "forward":

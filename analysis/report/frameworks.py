@@ -1,0 +1,130 @@
+"""The section Frameworks: the same cases on several Keras backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.claims import Answer
+from analysis.figures.frameworks import against_the_first
+from analysis.frameworks import NAMES, Frameworks, frameworks
+from analysis.report.drawing import Drawings
+from analysis.report.pictures import Picture
+from analysis.report.tables import NUMBER, VERDICT, Column, Table
+from analysis.results import Results
+from analysis.wording import milliseconds, number
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows; ``claims`` has, for each claim and device, its answer by backend."""
+
+    found: Frameworks
+    picture: Picture
+    ratios: Table
+    times: Table
+    claims: list[tuple[Answer, dict[str, str]]]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Backend -> what it is called, with its version."""
+        return {
+            backend: f"{NAMES[backend]} {environment.get(backend, '')}".strip()
+            for backend, environment in self.found.environments.items()
+        }
+
+    @property
+    def modes(self) -> dict[str, dict[str, str]]:
+        """Backend -> what each mode is there."""
+        return {
+            NAMES[backend]: environment["modes"]
+            for backend, environment in self.found.environments.items()
+            if "modes" in environment
+        }
+
+
+def section(everything: Results, drawings: Drawings) -> Section | None:
+    """``None`` where only one backend was measured."""
+    found = frameworks(everything)
+    if found is None:
+        return None
+    picture = Picture(
+        "frameworks_ratios",
+        "Frameworks",
+        "Each point is a comparison: time of SeparableConv2D over time of Conv2D with one framework and "
+        "with another, with 95 % intervals. Above 1 it is the slower layer; on the dotted line the "
+        "frameworks agree.",
+        " ".join(found.sentences),
+        found.ratios,
+        drawings.draw(against_the_first, found.ratios, found.backends),
+    )
+    return Section(found, picture, _ratios(found), _times(found), _claims(found))
+
+
+def tables(shown: Section | None) -> dict[str, pd.DataFrame]:
+    """All ratios and all times."""
+    if shown is None:
+        return {}
+    return {"frameworks": shown.found.ratios, "frameworks_times": shown.found.cases}
+
+
+def _ratios(found: Frameworks) -> Table:
+    columns = [Column("comparison"), Column("name", shown=bool(found.ratios["name"].ne("").any()))]
+    for backend in found.backends:
+        columns += [Column(f"{NAMES[backend]}: ratio", NUMBER), Column("verdict", VERDICT)]
+    columns.append(Column("slower on"))
+    rows = [
+        [
+            row["pair"],
+            row["name"],
+            *(
+                cell
+                for backend in found.backends
+                for cell in (_known(row[f"{backend}_ratio"], number), row[f"{backend}_verdict"])
+            ),
+            row["slower_on"],
+        ]
+        for row in found.ratios.to_dict("records")
+    ]
+    return Table("frameworks", "Time ratios by framework", tuple(columns), rows)
+
+
+def _times(found: Frameworks) -> Table:
+    columns = (
+        Column("case"),
+        *(Column(f"{NAMES[backend]}, ms", NUMBER) for backend in found.backends),
+        Column("fastest"),
+        Column("over the next", NUMBER),
+        Column("95 % interval"),
+    )
+    rows = [
+        [
+            row["id"],
+            *(_known(row[f"{backend}_seconds"], milliseconds) for backend in found.backends),
+            NAMES[row["fastest"]] if row["decided"] else "undecided",
+            number(row["lead"]),
+            f"{number(row['lead_low'])} to {number(row['lead_high'])}",
+        ]
+        for row in found.cases.to_dict("records")
+    ]
+    return Table("frameworks_times", "Times by framework", columns, rows)
+
+
+def _known(value: float, words: Callable[[float], str]) -> str:
+    return "" if pd.isna(value) else words(value)
+
+
+def _claims(found: Frameworks) -> list[tuple[Answer, dict[str, str]]]:
+    """Those that some framework has an answer to."""
+    by_claim: dict[tuple[str, str], dict[str, Any]] = {}
+    for backend, answers in found.claims.items():
+        for answer in answers:
+            by_claim.setdefault((answer.claim.id, answer.device), {})[backend] = answer
+    return [
+        (next(iter(answers.values())), {backend: answer.word for backend, answer in answers.items()})
+        for answers in by_claim.values()
+        if any(answer.outcomes for answer in answers.values())
+    ]

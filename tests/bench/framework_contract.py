@@ -1,0 +1,115 @@
+"""What every framework module promises; ``test_frameworks.py`` runs it once a Keras backend."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from bench import agreement, environment, frameworks, workloads
+from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
+from bench.ceilings import wanted
+from bench.frameworks import Unsupported
+
+FRAMEWORK = frameworks.load()
+LAYERS = ["conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"]
+OPTIONS = [
+    {},
+    {"strides": (2, 2)},
+    {"padding": "valid"},
+    {"dilation_rate": (2, 2)},
+    {"depth_multiplier": 2},
+    {"activation": "relu"},
+    {"use_bias": False},
+    {"kernel_size": (1, 3)},
+    {"data_format": "channels_first"},
+    {"input_gradient": False, "direction": "backward"},
+]
+
+
+def case_of(layer, **fields):
+    case = ConvCase(**{"direction": "train", **fields})
+    special = {
+        "depthwise_conv2d": {"filters": case.in_channels * case.depth_multiplier},
+        "pointwise_conv2d": {"kernel_size": (1, 1)},
+        "conv1d": {"height": 1, "kernel_size": (1, 3)},
+        "separable_conv1d": {"height": 1, "kernel_size": (1, 3)},
+    }.get(layer, {})
+    return dataclasses.replace(case, **{"layer": layer, **special})
+
+
+def agrees(case):
+    try:
+        agreement.check(FRAMEWORK, case)
+    except Unsupported as reason:
+        assert str(reason)
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("layer", LAYERS[:2])
+def test_outputs_and_gradients_are_numpys_for_every_option(layer, options):
+    agrees(case_of(layer, **options))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_outputs_and_gradients_are_numpys_in_every_mode_and_direction(layer, mode, direction):
+    agrees(case_of(layer, mode=mode, direction=direction))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layer", LAYERS[:2])
+def test_outputs_and_gradients_are_numpys_in_every_dtype(layer, dtype):
+    agrees(case_of(layer, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_what_a_case_returns_has_its_dtype(dtype):
+    call = workloads.prepare(FRAMEWORK, agreement.small(ConvCase(dtype=dtype))).call
+    assert dtype in str(call().dtype)
+
+
+def test_two_workloads_of_a_case_compute_the_same():
+    case = agreement.small(case_of("separable_conv2d"))
+    one, other = (FRAMEWORK.arrays(workloads.prepare(FRAMEWORK, case).call()) for _ in range(2))
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_the_environment_can_be_saved_and_says_what_the_modes_are():
+    facts = environment.describe(FRAMEWORK.describe(), FRAMEWORK.name, None, 0.0)
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["backend"] == FRAMEWORK.name
+    assert facts[FRAMEWORK.name][0].isdigit()
+    assert set(facts["modes"]) == set(MODES)
+    assert "CPU:0" in FRAMEWORK.devices()
+    assert all(facts["devices"][device]["device_name"] for device in FRAMEWORK.devices())
+
+
+@pytest.mark.parametrize("ceiling", wanted(["CPU:0"], ["float32", "bfloat16"], MODES), ids=lambda one: one.id)
+def test_every_ceiling_runs(ceiling):
+    small = dataclasses.replace(ceiling, size=min(ceiling.size, 4096 // 8), repeats=min(ceiling.repeats, 3))
+    small.prepare(FRAMEWORK)()
+
+
+def test_a_case_that_computes_something_else_is_not_timed(monkeypatch):
+    """Here: a framework that swaps two taps of the kernel."""
+    layer_call = FRAMEWORK.layer_call
+
+    def swapped(case, layer, inputs, output_gradient):
+        kernel, *others = layer.get_weights()
+        layer.set_weights([kernel[::-1], *others])
+        return layer_call(case, layer, inputs, output_gradient)
+
+    monkeypatch.setattr(type(FRAMEWORK), "layer_call", lambda self, *arguments: swapped(*arguments))
+    with pytest.raises(agreement.Disagreement, match="disagrees with NumPy: the output differs"):
+        agreement.check(FRAMEWORK, ConvCase(kernel_size=(3, 1), padding="valid"))
+
+
+def test_a_trace_can_be_captured(tmp_path):
+    call = workloads.prepare(FRAMEWORK, agreement.small(ConvCase())).call
+    with FRAMEWORK.tracing(tmp_path), FRAMEWORK.step_annotation("bench_step", 0):
+        call()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]

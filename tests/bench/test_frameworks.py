@@ -1,0 +1,39 @@
+"""Every framework module against the same contract, each in a process of its own: Keras has one backend."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench import frameworks
+
+
+@pytest.mark.parametrize("backend", frameworks.AVAILABLE)
+def test_a_framework_does_what_the_interface_says(backend):
+    if not importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/bench/framework_contract.py", "-q", "-p", "no:cacheprovider"],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_backend_that_nobody_knows_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "caffe")
+    with pytest.raises(
+        ValueError, match="KERAS_BACKEND is 'caffe'; this suite measures: tensorflow, jax, torch"
+    ):
+        frameworks.load()
+
+
+def test_a_framework_that_is_not_installed_says_how_to_get_it(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setitem(sys.modules, "jax", None)
+    monkeypatch.delitem(sys.modules, "bench.frameworks.jax", raising=False)
+    with pytest.raises(ValueError, match=r'jax is not installed: pip install -e "\.\[bench,jax\]"'):
+        frameworks.load()
