@@ -1,19 +1,28 @@
 """The profiler's events -> operations that ran: name, starts and ends in seconds.
 
-A graph's executor, eager calls and XLA's programs each leave their own kind of event.
+A graph's executor, eager calls, XLA's programs and GPUs each leave their own kind of event.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from analysis.intervals import Intervals
 from analysis.xplane import Line
 
-Operation = tuple[str, np.ndarray, np.ndarray]
+
+class Operation(NamedTuple):
+    """``kernel`` is what ran on a GPU for it; empty where the processor computes."""
+
+    name: str
+    starts: np.ndarray
+    ends: np.ndarray
+    kernel: str = ""
+
 
 #: An operation that a graph's executor ran, "scope/name:Type".
 _OPERATION = re.compile(r"^[^:]*:(_?[A-Za-z]\w*)$")
@@ -32,7 +41,7 @@ def graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
 
     for line in lines:
         for name, starts, ends in line.where(is_one).by_name():
-            yield _OPERATION.match(name)[1], starts, ends
+            yield Operation(_OPERATION.match(name)[1], starts, ends)
 
 
 def eager_operations(caller: Line) -> Iterator[Operation]:
@@ -47,7 +56,38 @@ def eager_operations(caller: Line) -> Iterator[Operation]:
         name = calls.vocabulary[kind].removeprefix(EAGER)
         if name != "SyncDevice" and not _CONTAINERS.match(name):
             chosen = inside & (kinds == kind)
-            yield name, runs.starts[chosen], runs.ends[chosen]
+            yield Operation(name, runs.starts[chosen], runs.ends[chosen])
+
+
+def gpu_kernels(lines: Iterable[Line]) -> Iterator[Operation]:
+    """What ran on GPUs: named by the operation that launched it, or by itself where nothing says which."""
+    for line in lines:
+        if not line.is_of_gpu:
+            continue
+        for kernel, _, _ in line.by_name():
+            same = line.where(kernel.__eq__)
+            for launched_by in dict.fromkeys(same.belongs_to):
+                chosen = same.belongs_to == launched_by
+                match = _OPERATION.match(launched_by)
+                name = match[1] if match else launched_by or kernel
+                yield Operation(name, same.starts[chosen], same.ends[chosen], kernel)
+
+
+#: Libraries by how their kernels are called; the first that fits.
+_LIBRARIES = (
+    ("cuDNN", r"cudnn|xmma|winograd|implicit_convolve|convolve|[dw]grad|fprop|nchwToNhwc|nhwcToNchw"),
+    ("CUTLASS", r"cutlass"),
+    ("cuBLAS", r"cublas|gemm|gemv"),
+    ("Triton", r"triton"),
+    ("TensorFlow", r"tensorflow::|Eigen::|DepthwiseConv2d|SwapDimension|BiasNCHW|BiasNHWC"),
+    ("PyTorch", r"at::native|at_cuda|c10::"),
+    ("XLA", r"^(?:loop|input|fusion|wrapped|copy|reduce|transpose|select|gemm_fusion)[_.a-z]*"),
+)
+
+
+def library(kernel: str) -> str:
+    """Whose kernel it is, by its name; empty where the name does not say."""
+    return next((name for name, pattern in _LIBRARIES if re.search(pattern, kernel)), "")
 
 
 def thunks(lines: Iterable[Line]) -> dict[str, Intervals]:

@@ -128,9 +128,13 @@ def read(folder: Path, case: ConvCase) -> Trace:
     problems: list[str] = []
 
     thunks = events.thunks(lines)
-    program = _program(folder / PROGRAM, set(thunks), problems)
-    compiled = ((name, *thunk) for name, thunk in thunks.items())
-    operations = [*events.graph_operations(lines), *events.eager_operations(caller), *compiled]
+    # On a GPU the processor's events are launches: what computes is the kernels.
+    operations = list(events.gpu_kernels(lines))
+    compiled_on_gpu = {operation.name for operation in operations} if (folder / PROGRAM).exists() else set()
+    program = _program(folder / PROGRAM, set(thunks) or compiled_on_gpu, problems)
+    if not operations:
+        compiled = (Operation(name, *thunk) for name, thunk in thunks.items())
+        operations = [*events.graph_operations(lines), *events.eager_operations(caller), *compiled]
     table = _attributed(operations, partial(_described, case=case, program=program), (starts, ends))
     overheads = _overheads(lines, caller, operations, (starts, ends), captured.get("caller_cpu_seconds"))
     table = pd.concat([table, overheads], ignore_index=True)
@@ -199,11 +203,15 @@ def _program(file: Path, names: set[str], problems: list[str]) -> hlo.Program | 
     return program
 
 
-def _described(name: str, *, case: ConvCase, program: hlo.Program | None) -> dict[str, Any]:
-    """What an operation is, by TensorFlow's type of it or by its place in XLA's program."""
+def _described(name: str, kernel: str, *, case: ConvCase, program: hlo.Program | None) -> dict[str, Any]:
+    """What an operation is, by TensorFlow's type of it or by its place in XLA's program.
+
+    Its implementation is the kernel that ran for it on a GPU, with the library that it is from.
+    """
+    ran = f"{events.library(kernel)}: {kernel}".removeprefix(": ") if kernel else ""
     if program is None or name not in program.entry:
         operation, role = of_type(name, case)
-        return {"operation": operation, "role": role, "name": name, "implementation": "", "groups": 1}
+        return {"operation": operation, "role": role, "name": name, "implementation": ran, "groups": 1}
     op_type = program.op_type(name)
     operation, role = of_type(op_type or name, case)
     if role and not program.multiplies(name):
@@ -215,7 +223,7 @@ def _described(name: str, *, case: ConvCase, program: hlo.Program | None) -> dic
         "operation": operation,
         "role": role,
         "name": f"{name} ({op_type})" if op_type else name,
-        "implementation": XLA,
+        "implementation": ran or XLA,
         "groups": program.entry[name].groups,
     }
 
@@ -235,25 +243,28 @@ def of_type(raw: str, case: ConvCase) -> tuple[str, str]:
 
 
 def _attributed(
-    operations: Iterable[Operation], describe: Callable[[str], dict[str, Any]], steps: Intervals
+    operations: Iterable[Operation], describe: Callable[[str, str], dict[str, Any]], steps: Intervals
 ) -> pd.DataFrame:
     """One row an operation, with its calls and its part of the time, over the kept steps."""
-    operations = [(name, *intervals.inside(starts, ends, steps)) for name, starts, ends in operations]
-    operations = [operation for operation in operations if len(operation[1])]
+    operations = [
+        Operation(name, *intervals.inside(starts, ends, steps), kernel)
+        for name, starts, ends, kernel in operations
+    ]
+    operations = [operation for operation in operations if len(operation.starts)]
     columns = ["operation", "role", "name", "implementation", "groups", "calls_a_step", "seconds_a_step"]
     if not operations:
         return pd.DataFrame(columns=columns)
-    shared, alone = intervals.clocks([operation[1:] for operation in operations])
+    shared, alone = intervals.clocks([operation[1:3] for operation in operations])
     count = len(steps[0])
     rows = [
         {
-            **describe(name),
+            **describe(name, kernel),
             "calls_a_step": len(starts) / count,
             "seconds_a_step": float((shared(ends) - shared(starts)).sum()) / count,
             "whole": float((ends - starts).sum()),
             "alone": float((alone(ends) - alone(starts)).sum()),
         }
-        for name, starts, ends in operations
+        for name, starts, ends, kernel in operations
     ]
     table = pd.DataFrame(rows).groupby(columns[:5], sort=False, as_index=False).sum()
     together = 1 - table["alone"] / table["whole"].where(table["whole"] > 0)
@@ -278,7 +289,7 @@ def _overheads(
         IDLE: ([caller], _WAITS.__contains__),
         DISPATCH: ([caller], lambda name: name != STEP),
     }
-    covered = [(starts, ends) for _, starts, ends in operations] or [nothing]
+    covered = [operation[1:3] for operation in operations] or [nothing]
     before = intervals.covered(covered, steps)
     seconds, calls = {}, {}
     for name, (where, wanted) in claims.items():

@@ -8,7 +8,7 @@ with the numbers of ``xplane.proto``, so that neither TensorFlow nor XProf need 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,8 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 _PICOSECOND = 1e-12
+#: Facts of a kernel that name what launched it.
+_LAUNCHED_BY = ("hlo_op", "tf_op", "name")
 _INT64, _UINT64, _STRING, _MESSAGE = (
     getattr(descriptor_pb2.FieldDescriptorProto, f"TYPE_{name}")
     for name in ("INT64", "UINT64", "STRING", "MESSAGE")
@@ -65,6 +67,7 @@ class Line:
     """The events of one thread, sorted by start, as columns: seconds since the trace began.
 
     ``kinds`` are places in ``vocabulary``, so that a name is looked at once and not once an event.
+    ``belongs_to`` is, for what ran on a device, the framework's operation that each event is part of.
     """
 
     plane: str
@@ -73,6 +76,12 @@ class Line:
     kinds: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
+    belongs_to: np.ndarray | None = None
+
+    @property
+    def is_of_gpu(self) -> bool:
+        """Whether it is a stream of a GPU."""
+        return self.plane.startswith("/device:GPU") and self.name.startswith("Stream")
 
     @property
     def distinct(self) -> list[str]:
@@ -90,8 +99,9 @@ class Line:
         for kind in np.unique(self.kinds):
             chosen[kind] = wanted(self.vocabulary[kind])
         kept = chosen[self.kinds]
+        columns = (self.kinds, self.starts, self.ends, self.belongs_to)
         return Line(
-            self.plane, self.name, self.vocabulary, self.kinds[kept], self.starts[kept], self.ends[kept]
+            self.plane, self.name, self.vocabulary, *(None if c is None else c[kept] for c in columns)
         )
 
     def by_name(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -125,6 +135,8 @@ def _lines(plane: message.Message, origin_ns: int) -> Iterator[Line]:
     named = {entry.key: entry.value.name for entry in plane.event_metadata}
     vocabulary = ("", *named.values())
     place = {key: number for number, key in enumerate(named, start=1)}
+    facts = {entry.key: entry.value.name for entry in plane.stat_metadata}
+    on_device = plane.name.startswith("/device:")
     for line in plane.lines:
         events = np.fromiter(
             ((place.get(event.metadata_id, 0), event.offset_ps, event.duration_ps) for event in line.events),
@@ -134,7 +146,8 @@ def _lines(plane: message.Message, origin_ns: int) -> Iterator[Line]:
         if not len(events):
             continue
         # Of events that start together, the longest first: it holds the others.
-        events = events[np.lexsort((-events["duration"], events["start"]))]
+        order = np.lexsort((-events["duration"], events["start"]))
+        events = events[order]
         starts = (line.timestamp_ns - origin_ns) * 1e-9 + events["start"] * _PICOSECOND
         yield Line(
             plane.name,
@@ -143,7 +156,18 @@ def _lines(plane: message.Message, origin_ns: int) -> Iterator[Line]:
             events["kind"],
             starts,
             starts + events["duration"] * _PICOSECOND,
+            np.array([_belongs_to(event, facts) for event in line.events], dtype=object)[order]
+            if on_device
+            else None,
         )
+
+
+def _belongs_to(event: message.Message, facts: Mapping[int, str]) -> str:
+    """The operation of the framework, or XLA's instruction, that launched what ran on a device."""
+    said = {
+        facts.get(stat.metadata_id): stat.str_value or facts.get(stat.ref_value, "") for stat in event.stats
+    }
+    return next((said[name] for name in _LAUNCHED_BY if said.get(name)), "")
 
 
 @cache

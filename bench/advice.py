@@ -12,7 +12,8 @@ ENOUGH_ROUNDS = 6
 
 _OF_CASES = {
     UNSETTLED: "still got faster when timing began: their times may be too high; repeat them alone with -k",
-    CONTAMINATED: "lost over 5 % of the processor to other guests of the host: trust ratios, not times",
+    CONTAMINATED: "lost over 5 % of the processor to other guests of the host, or of the time to a GPU that "
+    "heat or power held back: trust ratios, not times",
     FEW_ROUNDS: f"had fewer than {ENOUGH_ROUNDS} rounds: raise --benchmark-min-rounds to reach 95 %",
 }
 

@@ -92,8 +92,7 @@ def expected(case: ConvCase, given: Sample) -> list[np.ndarray]:
     kernels, bias = list(given.weights), None
     if case.use_bias:
         bias = kernels.pop()
-    kernels = [kernel[None] if case.is_1d else kernel for kernel in kernels]
-    stages = _stages(case, kernels)
+    stages = _stages(case, [kernel[None] if case.is_1d else kernel for kernel in kernels])
     inputs = [x]
     for stage in stages:
         inputs.append(stage.forward(inputs[-1]))
@@ -104,9 +103,9 @@ def expected(case: ConvCase, given: Sample) -> list[np.ndarray]:
         return outputs
     gradient = np.where(positive, dy, 0.0)
     weights = [] if bias is None else [gradient.sum(axis=(0, 1, 2))]
-    for stage, stage_input in zip(reversed(stages), reversed(inputs), strict=True):
+    for stage, stage_input, kernel in zip(stages[::-1], inputs[::-1], kernels[::-1], strict=True):
         gradient, of_weights = stage.backward(stage_input, gradient)
-        weights.insert(0, of_weights[0] if case.is_1d else of_weights)
+        weights.insert(0, of_weights.reshape(kernel.shape))
     gradients = [*([_back(case, gradient)] if case.input_gradient else []), *weights]
     return gradients if case.direction == "backward" else outputs + gradients
 
@@ -153,7 +152,7 @@ def disagreement(case: ConvCase, found: Sequence[np.ndarray], given: Sample) -> 
 
 @dataclass(frozen=True)
 class _Stage:
-    """One convolution, channels last: ``kernel`` is (kh, kw, inputs, outputs), or a multiplier if depthwise."""
+    """One convolution, channels last; the last axis of a depthwise ``kernel`` is its multiplier."""
 
     kernel: np.ndarray
     depthwise: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import resource
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import gpu
 from bench.fingerprint import fingerprint
 from bench.onednn import OneDnn
 
@@ -26,8 +28,9 @@ _FLAG_PREFIXES = (
 )
 #: Those among them that change only what is printed.
 _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE"}
-#: Above this share of stolen time a case is marked contaminated: a rule, set before looking at results.
-CONTAMINATED_STEAL = 0.05
+#: Above this share of its time stolen, or with a GPU's clocks held back, a case is marked contaminated: a
+#: rule, set before looking at results.
+CONTAMINATED_SHARE = 0.05
 
 
 def describe(
@@ -60,6 +63,9 @@ def describe(
         "load_at_start": os.getloadavg()[0],
         "busy_at_start": busy_at_start,
     }
+    gpus = gpu.describe()
+    if gpus:
+        facts |= {"gpus": gpus, "gpu_clocks_at_start": gpu.clocks()}
     return {**facts, "fingerprint": fingerprint(facts)}
 
 
@@ -79,15 +85,19 @@ class Reading:
     idle_jiffies: int
     stolen_jiffies: int
     involuntary_switches: int
+    seconds: float = 0.0
+    #: For which power, heat or the board kept a GPU's clocks down.
+    held_back_seconds: float = 0.0
 
     @classmethod
     def now(cls) -> Reading:
         cpu_line = _read("/proc/stat") or ""
         fields = [int(field) for field in cpu_line.partition("\n")[0].split()[1:9]]
-        usage = resource.getrusage(resource.RUSAGE_SELF)
+        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        of_gpus = (time.monotonic(), gpu.held_back_seconds())
         if len(fields) < 8:
-            return cls(0, 0, 0, usage.ru_nivcsw)
-        return cls(sum(fields), fields[3] + fields[4], fields[7], usage.ru_nivcsw)
+            return cls(0, 0, 0, switches, *of_gpus)
+        return cls(sum(fields), fields[3] + fields[4], fields[7], switches, *of_gpus)
 
 
 def busy_share(seconds: float = 0.5) -> float:
@@ -109,22 +119,32 @@ class Noise:
     #: Share of all processor time that the hypervisor gave to others.
     steal: float
     involuntary_switches: int
+    #: Share of the time for which a GPU's clocks were held back.
+    held_back: float = 0.0
 
     @classmethod
     def between(cls, start: Reading, end: Reading) -> Noise:
         jiffies = end.total_jiffies - start.total_jiffies
         stolen = end.stolen_jiffies - start.stolen_jiffies
+        seconds = end.seconds - start.seconds
+        held_back = end.held_back_seconds - start.held_back_seconds
         return cls(
             steal=stolen / jiffies if jiffies > 0 else 0.0,
             involuntary_switches=end.involuntary_switches - start.involuntary_switches,
+            held_back=held_back / seconds if seconds > 0 else 0.0,
         )
 
     @property
     def contaminated(self) -> bool:
-        return self.steal > CONTAMINATED_STEAL
+        return max(self.steal, self.held_back) > CONTAMINATED_SHARE
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "contaminated": self.contaminated}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Noise:
+        """The inverse of :meth:`as_dict`."""
+        return cls(**{field.name: fields[field.name] for field in dataclasses.fields(cls)})
 
 
 def _onednn_word(onednn: OneDnn | None) -> str:

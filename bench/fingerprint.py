@@ -11,10 +11,10 @@ from typing import Any
 #: What varies between two runs of the same environment, and what only says the rest in words.
 _VOLATILE = (
     *("fingerprint", "load_at_start", "busy_at_start", "frequency_governor", "turbo", "throttled"),
-    "modes",
+    *("gpu_clocks_at_start", "modes"),
 )
 #: Facts of the machine itself.
-_OF_MACHINE = ("host", "cpu", "cores", "devices")
+_OF_MACHINE = ("host", "cpu", "cores", "devices", "gpus")
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class Outcome:
             samples=Samples(fields["iterations"], fields["rounds"], fields["turns"]["seconds"]),
             paired=PairedRatio.from_dict(paired) if paired else None,
             control=PairedRatio.from_dict(control) if control else None,
-            noise=Noise(noise["steal"], noise["involuntary_switches"]) if noise else None,
+            noise=Noise.from_dict(noise) if noise else None,
             together=fields["turns"]["together"],
         )
 

@@ -174,8 +174,8 @@ def main() -> None:
         if job.kind == _PRIMITIVES:
             _log_primitives(call, steps, folder)
             continue
-        if case.mode == "xla":
-            modules = sorted(_compiled_modules() - compiled_before)
+        modules = sorted(_compiled_modules() - compiled_before)
+        if modules:
             (folder / OPTIMIZED_HLO).write_text("\n".join(map(Path.read_text, modules)), encoding="utf-8")
         _trace(case, call, steps, folder, framework)
 

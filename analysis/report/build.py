@@ -145,7 +145,10 @@ def _cautions(results: Results) -> list[str]:
         )
     for column, words in (
         (~results.layers["settled"].astype(bool), "had not settled when timing began"),
-        (results.layers["contaminated"].astype(bool), "lost processor time to other guests of the host"),
+        (
+            results.layers["contaminated"].astype(bool),
+            "lost processor time to other guests of the host, or were on a GPU that was held back",
+        ),
     ):
         if column.any():
             found.append(f"{int(column.sum())} of {len(results.layers)} measurements {words}.")

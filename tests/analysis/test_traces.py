@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import traces
+from analysis import events, traces
 from analysis.xplane import TraceError
 from bench.cases import ConvCase
 from tests.analysis import made_traces as made
@@ -237,3 +237,51 @@ def test_a_damaged_log_is_told_and_the_trace_is_still_read(tmp_path):
     assert milliseconds(trace)["dense forward"] == 8.0
     assert not trace.logged
     assert "onednn.log" in trace.problems[0]
+
+
+def test_on_a_gpu_kernels_are_the_operations_and_host_events_are_launches(tmp_path):
+    case = ConvCase(layer="separable_conv2d", device="GPU:0")
+    lines = made.graph_step(0, [("layer/depthwise:DepthwiseConv2dNative", 2, 2.2)])
+    folder = made.save(tmp_path / "case", lines, case)
+    (file,) = folder.rglob("*.xplane.pb")
+    kernels = [
+        (
+            "void tensorflow::DepthwiseConv2dGPUKernelNHWC<float>",
+            "layer/depthwise:DepthwiseConv2dNative",
+            3,
+            5,
+        ),
+        ("sm80_xmma_fprop_implicit_gemm_tf32f32", "layer/Conv2D:Conv2D", 5, 8),
+        ("cudnn::nchwToNhwcKernel", "layer/Conv2D:Conv2D", 8, 8.5),
+        ("something_else", "", 8.5, 8.7),
+    ]
+    file.write_bytes(made.add_gpu(file.read_bytes(), kernels))
+    trace = traces.read(folder, case)
+    table = trace.operations.set_index("implementation")
+    depthwise = table.loc["TensorFlow: void tensorflow::DepthwiseConv2dGPUKernelNHWC<float>"]
+    assert (depthwise["operation"], depthwise["role"]) == ("depthwise", "forward")
+    assert depthwise["seconds_a_step"] == pytest.approx(2e-3)
+    pointwise = table[table["operation"] == "pointwise"]["seconds_a_step"]
+    assert dict(pointwise) == pytest.approx(
+        {"cuDNN: sm80_xmma_fprop_implicit_gemm_tf32f32": 3e-3, "cuDNN: cudnn::nchwToNhwcKernel": 0.5e-3}
+    )
+    assert table.loc["something_else", "operation"] == "something_else"
+    # Of the 10 ms step, 5.7 are kernels; 1 ms at either end is the caller's, and it waits for the rest.
+    assert milliseconds(trace)["idle"] == pytest.approx(2.3)
+    assert trace.in_kernels == pytest.approx(0.55)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "library"),
+    [
+        ("sm90_xmma_wgrad_implicit_gemm_bf16", "cuDNN"),
+        ("cutlass__5x_cudnn::Kernel<cutlass_tensorop>", "cuDNN"),
+        ("cutlass_80_tensorop_s1688gemm_64x64", "CUTLASS"),
+        ("ampere_sgemm_128x64_nn", "cuBLAS"),
+        ("void at::native::conv_depthwise2d_forward_kernel<3>", "PyTorch"),
+        ("loop_add_fusion", "XLA"),
+        ("my_kernel", ""),
+    ],
+)
+def test_a_kernels_name_says_whose_it_is(kernel, library):
+    assert events.library(kernel) == library

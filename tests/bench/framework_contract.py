@@ -42,7 +42,6 @@ def agrees(case):
     try:
         agreement.check(FRAMEWORK, case)
     except Unsupported as reason:
-        assert str(reason)
         pytest.skip(str(reason))
 
 
