@@ -59,6 +59,34 @@ def eager_operations(caller: Line) -> Iterator[Operation]:
             yield Operation(name, runs.starts[chosen], runs.ends[chosen])
 
 
+#: These hold the convolution that computes.
+_ATEN_WRAPPERS = frozenset({"aten::conv1d", "aten::conv2d", "aten::convolution", "aten::_convolution"})
+_ATEN = ("aten::", "mkldnn::", "graph_", "cpp_fused")
+
+
+def torch_operations(caller: Line) -> Iterator[Operation]:
+    """What PyTorch ran: its convolutions whole, and of all else what holds nothing else."""
+    operations = caller.where(lambda name: name.startswith(_ATEN))
+    starts, ends = operations.starts, operations.ends
+    if not len(starts):
+        return
+    named = np.array([_is_convolution(name) for name in operations.vocabulary])
+    convolution = named[operations.kinds]
+    # Sorted by start, the longest first: what begins before the one before has ended lies in it.
+    reach = np.maximum.accumulate(np.where(convolution, ends, -np.inf))
+    inside = np.concatenate([[False], starts[1:] < reach[:-1]])
+    leaf = np.concatenate([starts[1:] >= ends[:-1], [True]])
+    chosen = (convolution | leaf) & ~inside
+    for kind in np.unique(operations.kinds[chosen]):
+        of = chosen & (operations.kinds == kind)
+        yield Operation(operations.vocabulary[kind], starts[of], ends[of])
+
+
+def _is_convolution(name: str) -> bool:
+    plain = name.partition(" ")[0]
+    return plain not in _ATEN_WRAPPERS and "conv" in plain
+
+
 def gpu_kernels(lines: Iterable[Line]) -> Iterator[Operation]:
     """What ran on GPUs: named by the operation that launched it, or by itself where nothing says which."""
     for line in lines:

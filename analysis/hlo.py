@@ -6,15 +6,19 @@ The trace of a compiled function names instructions of this program and nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 
 _COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{\s*$")
 _INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?([\w.\-]+) = (.+?) ([\w\-]+)\((.*)$")
 _CALLED = re.compile(r"(?:calls|to_apply|body|condition)=%?([\w.\-]+)")
 _OPERAND = re.compile(r"%([\w.\-]+)")
 _OP_TYPE = re.compile(r'op_type="([^"]*)"')
+_OP_NAME = re.compile(r'op_name="([^"]*)"')
+_SHAPE = re.compile(r"^\w+\[([\d,]*)\]")
+_WINDOW = re.compile(r"window=\{size=([\dx]+)")
 _GROUPS = re.compile(r"feature_group_count=(\d+)")
 #: What computes the multiplications of a convolution.
 _MULTIPLIES = {"convolution", "dot"}
@@ -26,7 +30,11 @@ _MOVES = frozenset({"transpose", "copy", "bitcast", "reshape", "reverse", "param
 
 @dataclass(frozen=True)
 class Instruction:
-    """One line of the program. ``op_type`` is TensorFlow's operation, where XLA kept it."""
+    """One line of the program.
+
+    ``op_type`` is TensorFlow's operation and ``op_name`` the path of scopes or, with JAX, of transformations
+    and functions that it is from, where XLA kept them.
+    """
 
     name: str
     opcode: str
@@ -35,6 +43,11 @@ class Instruction:
     calls: tuple[str, ...]
     #: Groups of a grouped convolution; 1 for any other.
     groups: int = 1
+    op_name: str = ""
+    #: Of the result; empty for a tuple.
+    shape: tuple[int, ...] = ()
+    #: Of a convolution; empty for any other.
+    window: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,23 +80,33 @@ class Program:
         then it is that of the nearest instruction that uses the result, else that of the nearest
         operand.
         """
-        own = self._own_op_type(name)
-        if own:
-            return own
-        return self._nearest(name, self._users) or self._nearest(
-            name, {other: instruction.operands for other, instruction in self.entry.items()}
-        )
+        return self._said(name, attrgetter("op_type"))
 
-    def _own_op_type(self, name: str) -> str:
-        return next((found.op_type for found in self._within(self.entry[name]) if found.op_type), "")
+    def op_name(self, name: str) -> str:
+        """The path behind an entry instruction, found like :meth:`op_type`."""
+        return self._said(name, attrgetter("op_name"))
 
-    def _nearest(self, name: str, neighbours: dict[str, Collection[str]]) -> str:
+    def multiplication(self, name: str) -> Instruction | None:
+        """The first convolution or matrix product that an entry instruction is or calls."""
+        inside = self._within(self.entry[name])
+        return next((found for found in inside if found.opcode in _MULTIPLIES), None)
+
+    def _said(self, name: str, what: Callable[[Instruction], str]) -> str:
+        def own(one: str) -> str:
+            return next(filter(None, map(what, self._within(self.entry[one]))), "")
+
+        operands = {other: instruction.operands for other, instruction in self.entry.items()}
+        return own(name) or self._nearest(name, self._users, own) or self._nearest(name, operands, own)
+
+    def _nearest(
+        self, name: str, neighbours: Mapping[str, Collection[str]], own: Callable[[str], str]
+    ) -> str:
         seen, row = {name}, [name]
         while row:
             row = [other for each in row for other in neighbours.get(each, ()) if other not in seen]
             row = [other for other in dict.fromkeys(row) if other in self.entry]
             seen.update(row)
-            found = next(filter(None, map(self._own_op_type, row)), "")
+            found = next(filter(None, map(own, row)), "")
             if found:
                 return found
         return ""
@@ -131,16 +154,22 @@ def _one(module: str) -> Iterator[Program]:
             continue
         instruction = _INSTRUCTION.match(line)
         if instruction and current is not None:
-            name, _, opcode, rest = instruction.groups()
-            groups = _GROUPS.search(rest)
-            op_type = _OP_TYPE.search(rest)
+            name, result, opcode, rest = instruction.groups()
             current[name] = Instruction(
                 name,
                 opcode,
-                op_type[1] if op_type else "",
+                _first(_OP_TYPE, rest),
                 tuple(_OPERAND.findall(rest.split(")", 1)[0])),
                 tuple(_CALLED.findall(rest)),
-                int(groups[1]) if groups else 1,
+                int(_first(_GROUPS, rest) or 1),
+                _first(_OP_NAME, rest),
+                tuple(map(int, filter(None, _first(_SHAPE, result).split(",")))),
+                tuple(map(int, filter(None, _first(_WINDOW, rest).split("x")))),
             )
     if entry:
         yield Program(entry, computations)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[1] if found else ""

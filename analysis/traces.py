@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import events, hlo, intervals, primitives, xplane
+from analysis import chrome, events, hlo, intervals, primitives, xplane
 from analysis.cost import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from analysis.events import Operation
 from analysis.intervals import Intervals
@@ -36,6 +36,8 @@ from bench.cases import ConvCase
 LOG, CAPTURE, PROGRAM = "onednn.log", "capture.json", "optimized_hlo.txt"
 #: The implementation of whatever XLA compiled.
 XLA = "xla"
+#: Both gradients of a convolution in one operation, where nothing says how much of it is which.
+GRADIENTS = "gradients"
 
 PYTHON, DISPATCH, EXECUTOR, SYNCHRONISE, IDLE = "python", "dispatch", "executor", "synchronise", "idle"
 REORDER, TRANSPOSE, SPACE_TO_BATCH, MASK = "reorder", "transpose", "space-to-batch", "mask"
@@ -66,6 +68,27 @@ _OTHERS = {
     "Relu": "activation",
     "ReluGrad": "activation",
     "Cast": "cast",
+}
+#: PyTorch's operations that are no convolution, without their namespace.
+_OF_TORCH = {
+    **dict.fromkeys(("add", "add_", "sum"), "bias"),
+    **dict.fromkeys(("relu", "relu_", "clamp_min", "threshold_backward"), "activation"),
+    **dict.fromkeys(("copy_", "clone", "contiguous"), "copy"),
+    **dict.fromkeys(("empty", "empty_like", "empty_strided", "resize_", "zeros", "fill_"), "allocate"),
+    **dict.fromkeys(
+        (
+            "as_strided",
+            "as_strided_",
+            "view",
+            "_reshape_alias",
+            "reshape",
+            "permute",
+            "detach",
+            "to",
+            "unsqueeze",
+        ),
+        "view",
+    ),
 }
 _EXECUTES = frozenset(
     {
@@ -119,11 +142,8 @@ class Trace:
 
 def read(folder: Path, case: ConvCase) -> Trace:
     """The trace of ``case`` in ``folder``. Raises :class:`TraceError`."""
-    files = sorted(folder.glob("plugins/profile/*/*.xplane.pb"))
-    if not files:
-        raise TraceError(f"there is no trace in {folder}")
-    lines = xplane.read(files[-1])
-    caller, starts, ends = _steps(files[-1], lines)
+    file, lines = _lines(folder)
+    caller, starts, ends = _steps(file, lines)
     captured = _captured(folder / CAPTURE, case)
     problems: list[str] = []
 
@@ -134,7 +154,12 @@ def read(folder: Path, case: ConvCase) -> Trace:
     program = _program(folder / PROGRAM, set(thunks) or compiled_on_gpu, problems)
     if not operations:
         compiled = (Operation(name, *thunk) for name, thunk in thunks.items())
-        operations = [*events.graph_operations(lines), *events.eager_operations(caller), *compiled]
+        operations = [
+            *events.graph_operations(lines),
+            *events.eager_operations(caller),
+            *compiled,
+            *events.torch_operations(caller),
+        ]
     table = _attributed(operations, partial(_described, case=case, program=program), (starts, ends))
     overheads = _overheads(lines, caller, operations, (starts, ends), captured.get("caller_cpu_seconds"))
     table = pd.concat([table, overheads], ignore_index=True)
@@ -145,6 +170,7 @@ def read(folder: Path, case: ConvCase) -> Trace:
     )
     log = _log(folder / LOG, case, problems)
     if log is not None:
+        table = _with_gradients_apart(table, log)
         table = _with_log(table, log, folder / LOG, problems)
     return Trace(
         table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)[list(COLUMNS)],
@@ -154,6 +180,18 @@ def read(folder: Path, case: ConvCase) -> Trace:
         log is not None,
         tuple(problems),
     )
+
+
+def _lines(folder: Path) -> tuple[Path, list[Line]]:
+    """The newest trace in ``folder``, TensorFlow's and JAX's as XPlane or PyTorch's as Chrome's events."""
+    for pattern, reader in (
+        ("plugins/profile/*/*.xplane.pb", xplane.read),
+        ("*.pt.trace.json*", chrome.read),
+    ):
+        files = sorted(folder.glob(pattern))
+        if files:
+            return files[-1], reader(files[-1])
+    raise TraceError(f"there is no trace in {folder}")
 
 
 def _steps(file: Path, lines: Iterable[Line]) -> tuple[Line, np.ndarray, np.ndarray]:
@@ -214,10 +252,14 @@ def _described(name: str, kernel: str, *, case: ConvCase, program: hlo.Program |
         return {"operation": operation, "role": role, "name": name, "implementation": ran, "groups": 1}
     op_type = program.op_type(name)
     operation, role = of_type(op_type or name, case)
+    if not op_type and program.multiplies(name):
+        operation, role = of_structure(program, name, case)
     if role and not program.multiplies(name):
         # It helps a convolution, but does not compute it.
-        operation, role = MASK if program.masks(name) else program.entry[name].opcode, ""
-    if not role and program.only_moves(name):
+        operation, role = program.entry[name].opcode, ""
+    if not role and program.masks(name):
+        operation = MASK
+    elif not role and program.only_moves(name):
         operation = TRANSPOSE
     return {
         "operation": operation,
@@ -229,7 +271,12 @@ def _described(name: str, kernel: str, *, case: ConvCase, program: hlo.Program |
 
 
 def of_type(raw: str, case: ConvCase) -> tuple[str, str]:
-    """(operation, role) of TensorFlow's ``raw`` type: ``_MklNativeFusedConv2D`` is a Conv2D."""
+    """(operation, role) of TensorFlow's ``raw`` type: ``_MklNativeFusedConv2D`` is a Conv2D.
+
+    Or of PyTorch's operation, with the shape of its weights: ``aten::convolution_backward 64x1x3x3``.
+    """
+    if "::" in raw:
+        return _of_torch(raw, case)
     known = next((known for known in _CONVOLUTIONS if known in raw), None)
     if known is None:
         return _OTHERS.get(raw.removeprefix("_Mkl").removeprefix("Native"), raw), ""
@@ -237,6 +284,48 @@ def of_type(raw: str, case: ConvCase) -> tuple[str, str]:
         return DEPTHWISE, _CONVOLUTIONS[known]
     pointwise = case.is_separable or case.layer == "pointwise_conv2d"
     return POINTWISE if pointwise else DENSE, _CONVOLUTIONS[known]
+
+
+def _of_torch(raw: str, case: ConvCase) -> tuple[str, str]:
+    name, _, weights = raw.partition(" ")
+    plain = name.partition("::")[2]
+    if "conv" not in plain:
+        return _OF_TORCH.get(plain, raw), ""
+    if case.is_separable:
+        shape = [int(size) for size in weights.split("x") if size]
+        # A group a channel, or more than a pixel, is the depthwise part.
+        grouped = len(shape) > 1 and shape[1] == 1 and case.in_channels * case.depth_multiplier > 1
+        operation = DEPTHWISE if grouped or math.prod(shape[2:]) > 1 else POINTWISE
+    else:
+        operation = {"depthwise_conv2d": DEPTHWISE, "pointwise_conv2d": POINTWISE}.get(case.layer, DENSE)
+    if "backward" not in plain:
+        return operation, FORWARD
+    first = not case.input_gradient and operation != POINTWISE
+    return operation, WEIGHT_GRADIENT if first else GRADIENTS
+
+
+def of_structure(program: hlo.Program, name: str, case: ConvCase) -> tuple[str, str]:
+    """(operation, role) of a multiplication in a program that does not say TensorFlow's types, such as JAX's.
+
+    Gradients are what JAX has transposed; those of weights have as many elements as the weights, or as a
+    depthwise kernel's dense equivalent, which XLA computes on CPU and masks.
+    """
+    found = program.multiplication(name)
+    is_gradient = "transpose(" in program.op_name(name)
+    taps, between = math.prod(case.kernel_size), case.in_channels * case.depth_multiplier
+    weights = {
+        DEPTHWISE: {taps * between, taps * between * case.in_channels},
+        POINTWISE: {(between if case.is_separable else case.in_channels) * case.filters},
+        DENSE: {taps * case.in_channels * case.filters},
+    }
+    whole = {"depthwise_conv2d": DEPTHWISE, "pointwise_conv2d": POINTWISE}.get(case.layer, DENSE)
+    operations = (DEPTHWISE, POINTWISE) if case.is_separable else (whole,)
+    for operation in operations if is_gradient else ():
+        if math.prod(found.shape) in weights[operation]:
+            return operation, WEIGHT_GRADIENT
+    role = INPUT_GRADIENT if is_gradient else FORWARD
+    is_pointwise = found.groups == 1 and math.prod(found.window) in (0, 1)
+    return (POINTWISE if is_pointwise else DEPTHWISE) if case.is_separable else whole, role
 
 
 # --- time ---------------------------------------------------------------------------------------
@@ -334,6 +423,22 @@ def _log(file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame | None
     except LogError as error:
         problems.append(str(error))
         return None
+
+
+def _with_gradients_apart(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
+    """PyTorch computes both gradients in one operation: the log's proportions divide it."""
+    apart = []
+    for place, row in table[table["role"] == GRADIENTS].iterrows():
+        logged = log[log["operation"] == row["operation"]].groupby("role")["seconds_a_step"].sum()
+        logged = logged[[role for role in (INPUT_GRADIENT, WEIGHT_GRADIENT) if role in logged.index]]
+        if logged.sum() > 0:
+            for role, share in (logged / logged.sum()).items():
+                part = row.copy()
+                part["role"] = role
+                part[["seconds_a_step", "running_seconds_a_step", "share"]] *= share
+                apart.append(part)
+            table = table.drop(index=place)
+    return pd.concat([table, pd.DataFrame(apart)], ignore_index=True) if apart else table
 
 
 def _with_log(table: pd.DataFrame, log: pd.DataFrame, file: Path, problems: list[str]) -> pd.DataFrame:

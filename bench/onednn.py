@@ -12,10 +12,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-#: One small convolution on the backend that this process measures, too.
+#: A small convolution on the backend that this process measures, too; PyTorch gives single images to others.
 _PROBE = (
     "from bench import frameworks, workloads; from bench.cases import ConvCase; "
-    "workloads.prepare(frameworks.load(), ConvCase(batch=1, height=16, width=16, in_channels=16, filters=16))"
+    "workloads.prepare(frameworks.load(), ConvCase(batch=8, height=16, width=16, in_channels=16, filters=16))"
 )
 _TIMEOUT_SECONDS = 120
 

@@ -91,7 +91,10 @@ class _Jax:
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
-        jax.profiler.start_trace(str(folder))
+        options = jax.profiler.ProfileOptions()
+        # Tracing every Python call would slow down what is traced.
+        options.python_tracer_level = 0
+        jax.profiler.start_trace(str(folder), profiler_options=options)
         try:
             yield
         finally:
