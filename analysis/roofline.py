@@ -21,7 +21,7 @@ import pandas as pd
 
 from analysis import cost
 from analysis.results import Results
-from bench.cases import ConvCase
+from bench.cases import TENSORFLOAT32, ConvCase
 
 COMPUTE, BANDWIDTH = "compute", "bandwidth"
 
@@ -65,8 +65,11 @@ def ceilings(table: pd.DataFrame) -> dict[str, Ceilings]:
         # A small set may by chance have been measured slower than a larger one; the bound must
         # stay a bound, so it never rises with the working set.
         rates = rates.sort_index(ascending=False).cummax().sort_index()
+        peaks = (products["flops"] / products["seconds"]).groupby(products["dtype"]).max().to_dict()
+        # Where convolutions in float32 may be computed so, that is their limit.
+        peaks["float32"] = max(peaks.get("float32", 0.0), peaks.get(TENSORFLOAT32, 0.0))
         found[device] = Ceilings(
-            (products["flops"] / products["seconds"]).groupby(products["dtype"]).max().to_dict(),
+            {dtype: peak for dtype, peak in peaks.items() if peak},
             tuple(rates.items()),
             calls.groupby("mode")["seconds"].min().to_dict(),
         )

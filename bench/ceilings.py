@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.cases import TENSORFLOAT32
 from bench.frameworks import Call, Framework
 
 MATRIX_PRODUCT, COPY, TRIAD, EMPTY_CALL = "matrix_product", "copy", "triad", "empty_call"
@@ -77,12 +78,15 @@ class Ceiling:
         return stream(self.size, self.repeats, self.device)
 
 
-def wanted(devices: Iterable[str], dtypes: Iterable[str], modes: Iterable[str]) -> tuple[Ceiling, ...]:
+def wanted(devices: Iterable[str], dtypes: Sequence[str], modes: Iterable[str]) -> tuple[Ceiling, ...]:
     """The ceilings that cases of these devices, dtypes and modes are judged by."""
     ceilings = []
     for device in devices:
-        sizes = _MATRIX_SIZES[device.partition(":")[0]]
-        ceilings += [Ceiling(MATRIX_PRODUCT, device, dtype, size=n) for dtype in dtypes for n in sizes]
+        kind = device.partition(":")[0]
+        products = [*dtypes, *([TENSORFLOAT32] if kind == "GPU" and "float32" in dtypes else [])]
+        ceilings += [
+            Ceiling(MATRIX_PRODUCT, device, dtype, size=n) for dtype in products for n in _MATRIX_SIZES[kind]
+        ]
         ceilings += [
             Ceiling(
                 kind,

@@ -46,7 +46,11 @@ class Framework(Protocol):
         """
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
-        """The product of two random square matrices."""
+        """The product of two random square matrices.
+
+        ``tensorfloat32`` is float32 as a GPU's convolutions may compute it, *float32* is without that. Raises
+        :class:`Unsupported`, for ``tensorfloat32`` wherever convolutions may not use it.
+        """
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         """``a -= s * b`` in place on float32 vectors, ``repeats`` times in one call."""
@@ -65,6 +69,11 @@ class Framework(Protocol):
 
     def empty_call(self, mode: str, device: str) -> Call:
         """A compiled function that does nothing: what a call costs from outside."""
+
+
+def no_tensorfloat32() -> Unsupported:
+    """For whoever asks for a ceiling that no convolution here can reach."""
+    return Unsupported("TensorFloat-32 is off, or nothing that this device has")
 
 
 def first_line(error: Exception) -> str:

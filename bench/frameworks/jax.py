@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import ConvCase
-from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden
+from bench.cases import TENSORFLOAT32, ConvCase
+from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden, no_tensorfloat32
 
 with native_errors_hidden():
     import jax
@@ -53,11 +53,18 @@ class _Jax:
             return _called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+        fast = dtype == TENSORFLOAT32
+        if fast and device.startswith("CPU"):
+            raise no_tensorfloat32()
+        dtype = "float32" if fast else dtype
         with _refusals_named():
             arguments = [
                 _array(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             ]
-            return _called_once(_ready(_compiled(jnp.matmul, *arguments), *arguments))
+            # What JAX does unless told otherwise is what its convolutions do, too.
+            precision = jax.config.jax_default_matmul_precision if fast else "highest"
+            with jax.default_matmul_precision(precision):
+                return _called_once(_ready(_compiled(jnp.matmul, *arguments), *arguments))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (_array(np.full(elements, value), "float32", device) for value in (0.5, 0.25))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import ConvCase
-from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden
+from bench.cases import TENSORFLOAT32, ConvCase
+from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden, no_tensorfloat32
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
 with native_errors_hidden():
@@ -19,6 +19,8 @@ with native_errors_hidden():
     import tensorflow as tf
 
     tf.config.list_logical_devices()
+
+_tf32 = tf.config.experimental
 
 #: The operations of a forward pass; none may run inside a timed *backward* call.
 FORWARD_OPERATIONS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
@@ -80,9 +82,25 @@ class _TensorFlow:
             return _called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+        fast = dtype == TENSORFLOAT32
+        if fast and (device.startswith("CPU") or not _tf32.tensor_float_32_execution_enabled()):
+            raise no_tensorfloat32()
+        dtype = "float32" if fast else dtype
         with _refusals_named(), tf.device(device):
             a, b = (_tensor(np.random.default_rng(i).standard_normal((size, size)), dtype) for i in (0, 1))
-            return _called_once(_synchronised(_compiled(tf.matmul, (a, b)), (a, b), device))
+            product = _synchronised(_compiled(tf.matmul, (a, b)), (a, b), device)
+
+        def exact() -> object:
+            allowed = _tf32.tensor_float_32_execution_enabled()
+            _tf32.enable_tensor_float_32_execution(False)
+            try:
+                return product()
+            finally:
+                _tf32.enable_tensor_float_32_execution(allowed)
+
+        is_exact = dtype == "float32" and not fast and not device.startswith("CPU")
+        with _refusals_named():
+            return _called_once(exact if is_exact else product)
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):

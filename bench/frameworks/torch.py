@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.cases import ConvCase
-from bench.frameworks import Call, Unsupported, first_line, host
+from bench.cases import TENSORFLOAT32, ConvCase
+from bench.frameworks import Call, Unsupported, first_line, host, no_tensorfloat32
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
 
@@ -61,12 +61,26 @@ class _Torch:
             return _called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+        fast = dtype == TENSORFLOAT32
+        if fast and (device.startswith("CPU") or not torch.backends.cudnn.allow_tf32):
+            raise no_tensorfloat32()
+        dtype = "float32" if fast else dtype
         with _refusals_named(), torch.no_grad():
             a, b = (
                 _tensor(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             )
             result = torch.empty_like(a)
-            return _called_once(_synchronised(lambda: torch.mm(a, b, out=result), device))
+
+            def product() -> torch.Tensor:
+                # PyTorch lets convolutions use it, and matrix products not.
+                allowed = torch.backends.cuda.matmul.allow_tf32
+                torch.backends.cuda.matmul.allow_tf32 = fast
+                try:
+                    return torch.mm(a, b, out=result)
+                finally:
+                    torch.backends.cuda.matmul.allow_tf32 = allowed
+
+            return _called_once(_synchronised(product, device))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))

@@ -1,5 +1,6 @@
 import dataclasses
 
+import pandas as pd
 import pytest
 
 from analysis import cost, results, roofline
@@ -51,3 +52,18 @@ def test_a_dtype_without_a_measured_peak_cannot_be_judged(tmp_path):
     found = ceilings(tmp_path)
     assert found.can_judge(ConvCase())
     assert not found.can_judge(ConvCase(dtype="float64"))
+
+
+def test_float32_is_judged_by_tensorfloat32_where_convolutions_may_use_it():
+    rows = [
+        {"kind": "matrix_product", "device": device, "dtype": dtype, "flops": flops, "seconds": 1.0,
+         "bytes": 0, "working_set_bytes": 0, "mode": "graph"}
+        for device, dtype, flops in (
+            ("GPU:0", "float32", 60e12), ("GPU:0", "tensorfloat32", 400e12), ("CPU:0", "float32", 1e11),
+            ("GPU:0", "bfloat16", 800e12),
+        )
+    ]  # fmt: skip
+    found = roofline.ceilings(pd.DataFrame(rows))
+    assert found["GPU:0"].peak_flops["float32"] == 400e12
+    assert found["GPU:0"].peak_flops["bfloat16"] == 800e12
+    assert found["CPU:0"].peak_flops == {"float32": 1e11}

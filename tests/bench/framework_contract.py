@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench import agreement, environment, frameworks, workloads
-from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
+from bench.cases import DIRECTIONS, DTYPES, MODES, TENSORFLOAT32, ConvCase
 from bench.ceilings import wanted
 from bench.frameworks import Unsupported
 
@@ -91,6 +91,11 @@ def test_the_environment_can_be_saved_and_says_what_the_modes_are():
 def test_every_ceiling_runs(ceiling):
     small = dataclasses.replace(ceiling, size=min(ceiling.size, 4096 // 8), repeats=min(ceiling.repeats, 3))
     small.prepare(FRAMEWORK)()
+
+
+def test_no_processor_has_a_ceiling_in_tensorfloat32():
+    with pytest.raises(Unsupported, match="TensorFloat-32"):
+        FRAMEWORK.matrix_product(TENSORFLOAT32, 64, "CPU:0")
 
 
 def test_a_case_that_computes_something_else_is_not_timed(monkeypatch):
