@@ -17,7 +17,7 @@ SCHEMA = 1
 DIRECTIONS = ("forward", "backward", "train")
 MODES = ("eager", "graph", "xla")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
-#: How a GPU's convolutions may compute float32: products of eleven bits, sums of 24. A ceiling, no case's dtype.
+#: How a GPU's convolutions may compute float32: products of eleven bits, sums of 24. Of ceilings only.
 TENSORFLOAT32 = "tensorfloat32"
 PADDINGS = ("same", "valid")
 DATA_FORMATS = ("channels_last", "channels_first")
