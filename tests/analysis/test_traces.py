@@ -181,7 +181,7 @@ def test_a_real_trace_shows_the_operations_of_its_case_and_where_the_step_went(f
     wanted = {(part, role) for part in ("depthwise", "pointwise") for role in roles[case.direction]}
     assert set(zip(kernels["operation"], kernels["role"], strict=True)) == wanted
     assert 0.9 < trace.accounted <= 1 + 1e-9
-    assert trace.compiled == (case.mode == "xla")
+    assert trace.compiled == (case.mode == "xla" or folder.name.startswith("jax"))
     assert trace.problems == ()
     assert kernels["implementation"].all()
 
