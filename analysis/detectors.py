@@ -151,14 +151,15 @@ def _more_bytes(sight: Sight) -> Iterator[Finding]:
 
 
 def _outside_onednn(sight: Sight) -> Iterator[Finding]:
-    """On CPU, TensorFlow's own kernel ran, and oneDNN's log does not know of it."""
+    """On CPU, the framework's own kernel ran, and oneDNN's log does not know of it."""
     rows = sight.kernels
     rows = rows[rows["implementation"] == ""]
     if not sight.logged or rows.empty:
         return
     advice, cause = "", "unknown"
     if sight.onednn == "off":
-        says, advice, cause = "oneDNN is off", "unset TF_ENABLE_ONEDNN_OPTS", "onednn_off"
+        says, cause = "oneDNN is off", "onednn_off"
+        advice = "unset TF_ENABLE_ONEDNN_OPTS" if sight.backend == "tensorflow" else ""
     elif sight.case.dtype in ("float64", "float16"):
         says, advice, cause = f"oneDNN did not run this in {sight.case.dtype}", "use float32", "dtype"
     else:
@@ -166,7 +167,7 @@ def _outside_onednn(sight: Sight) -> Iterator[Finding]:
     yield sight.finding(
         "outside_onednn",
         rows,
-        f"{says}, so TensorFlow's own kernels run {_listed(rows)}",
+        f"{says}, so {sight.framework}'s own kernels run {_listed(rows)}",
         advice,
         cause=cause,
     )
@@ -235,17 +236,22 @@ def _more_kernels(sight: Sight) -> Iterator[Finding]:
         )
 
 
+#: What turns eager calls into one: a remedy's name too (``bench.remedies``). PyTorch has none short of
+#: torch.compile, which is a mode of its own.
+_COMPILERS = {"tensorflow": "tf.function", "jax": "jax.jit"}
+
+
 def _dispatch_dominates(sight: Sight) -> Iterator[Finding]:
     rows = sight.of(*traces.OVERHEADS)
     if rows["share"].sum() >= DOMINATES:
         parts = ", ".join(f"{row['operation']} {percent(row['share'])}" for row in _each(rows))
-        eager = sight.case.mode == "eager"
+        compiler = _COMPILERS.get(sight.backend, "") if sight.case.mode == "eager" else ""
         yield sight.finding(
             "dispatch_dominates",
             rows,
             f"{'Most' if rows['share'].sum() > 0.5 else 'Much'} of the step is not computing ({parts})",
-            "put it into a tf.function and use larger batches" if eager else "use larger batches",
-            *(("tf.function",) if eager else ()),
+            f"put it into {compiler} and use larger batches" if compiler else "use larger batches",
+            *((compiler,) if compiler else ()),
             "batch 8 times as large",
         )
 
@@ -271,7 +277,7 @@ def _transposes(sight: Sight) -> Iterator[Finding]:
     if sight.case.data_format == "channels_first":
         advice, tried = "use channels_last", ("channels last",)
     elif sight.compiled:
-        advice, tried = "leave XLA off on CPU", ("XLA off",)
+        advice, *tried = sight.without_xla
     yield sight.finding("transposes", rows, "Tensors are transposed between layouts", advice, *tried)
 
 
@@ -298,8 +304,7 @@ def _xla_loops_over_groups(sight: Sight) -> Iterator[Finding]:
             rows,
             f"XLA runs {_listed(rows, implementations=False)} as grouped convolutions of {groups} groups, "
             "one after the other",
-            "leave XLA off on CPU",
-            "XLA off",
+            *sight.without_xla,
             conv2d_may_help=True,
             groups=groups,
             instructions=", ".join(rows["name"]),
@@ -317,15 +322,14 @@ def _xla_masks_dense_gradient(sight: Sight) -> Iterator[Finding]:
             rows,
             f"XLA computes the depthwise weight gradient as a full one of {channels} x {channels} channels "
             f"and sets all but its diagonal to zero, {channels} times the multiplications",
-            "leave XLA off on CPU",
-            "XLA off",
+            *sight.without_xla,
             instruction=rows.iloc[0]["name"],
             mask=masks.iloc[0]["name"],
         )
 
 
 def _other_compiler(sight: Sight) -> Iterator[Finding]:
-    unasked = sight.compiled and sight.case.mode != "xla"
+    unasked = sight.compiled and sight.case.mode != "xla" and sight.backend != "jax"
     if not unasked and not sight.otherwise_on:
         return
     here = "XLA compiles it" if sight.compiled else "XLA does not compile it"

@@ -210,6 +210,7 @@ def explain(results: Results, comparisons: pd.DataFrame) -> Explained:
                 read[case].logged,
                 str(results.environment.get("onednn")),
                 row["verdict"],
+                results.environment["backend"],
             )
             for case, other in ((separable, dense), (dense, separable))
         ]

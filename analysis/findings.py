@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import remedies, traces, verdicts
-from analysis.wording import milliseconds, percent
+from analysis.wording import FRAMEWORKS, milliseconds, percent
 from bench.cases import ConvCase
 
 #: The code of slow kernels that nothing captured explains.
@@ -98,6 +98,18 @@ class Sight:
     onednn: str
     #: Of the pair: slower, faster, same or undecided.
     verdict: str
+    #: Keras's.
+    backend: str = "tensorflow"
+
+    @property
+    def framework(self) -> str:
+        """As its makers write it."""
+        return FRAMEWORKS.get(self.backend, self.backend)
+
+    @property
+    def without_xla(self) -> tuple[str, ...]:
+        """Advice to do without it, and the remedy's name; JAX has nothing else."""
+        return ("leave XLA off on CPU", "XLA off") if self.backend != "jax" else ("",)
 
     @property
     def kernels(self) -> pd.DataFrame:

@@ -16,10 +16,9 @@ from analysis import claims, pairs, trainings, verdicts
 from analysis.claims import Answer
 from analysis.compare import compare
 from analysis.results import Results, ResultsError
+from analysis.wording import FRAMEWORKS
 from bench.cases import DENSE_OF
 
-#: As their makers write them.
-NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 #: Where SeparableConv2D is the slower layer: on all that were measured, on one while the others are not, or
 #: on some while others are undecided or not.
 EVERYWHERE, ONE, SOME, NOWHERE = "everywhere", "one", "some", "nowhere"
@@ -28,7 +27,7 @@ _SETTINGS = ("shape", "direction", "mode", "dtype", "device")
 
 @dataclass(frozen=True)
 class Frameworks:
-    """``environments`` has the environment of each backend, in the order of :data:`NAMES`.
+    """``environments`` has the environment of each backend, in the order of :data:`wording.FRAMEWORKS`.
 
     ``ratios`` has a row a comparison that at least two measured: ``pair``, ``name`` and its settings; for
     each backend ``<backend>_ratio`` (separable over dense time) with ``_low`` and ``_high`` of its 95 %
@@ -61,13 +60,15 @@ class Frameworks:
         if common.empty:
             return
         counted = ", ".join(
-            f"{int((common[f'{backend}_verdict'] == verdicts.SLOWER).sum())} with {NAMES[backend]}"
+            f"{int((common[f'{backend}_verdict'] == verdicts.SLOWER).sum())} with {FRAMEWORKS[backend]}"
             for backend in self.backends
         )
         yield f"Of {len(common)} comparisons measured on all, SeparableConv2D is slower in {counted}."
         everywhere = int((common["slower"] == EVERYWHERE).sum())
         alone = common.loc[common["slower"] == ONE, "slower_on"].value_counts()
-        said = [f"in {count} it is slower with {NAMES[backend]} alone" for backend, count in alone.items()]
+        said = [
+            f"in {count} it is slower with {FRAMEWORKS[backend]} alone" for backend, count in alone.items()
+        ]
         yield (
             f"In {everywhere} it is slower on every framework, which is the operation's nature on this "
             f"machine; {'; '.join(said) or 'in none it is slower on one alone'}."
@@ -80,7 +81,7 @@ class Frameworks:
             if rows.empty:
                 continue
             won = rows.loc[rows["decided"].astype(bool), "fastest"].value_counts()
-            counted = [f"{NAMES[backend]} in {count}" for backend, count in won.items()]
+            counted = [f"{FRAMEWORKS[backend]} in {count}" for backend, count in won.items()]
             open_ = len(rows) - int(won.sum())
             counted += [f"undecided in {open_}"] if open_ else []
             yield f"Fastest for {word}, of {len(rows)} cases: {', '.join(counted)}."
@@ -95,7 +96,7 @@ def chosen(everything: Results) -> dict[str, Results]:
     Of each backend one environment: of the newest campaign over several backends, else of its newest run
     by itself. Empty where only one backend was measured.
     """
-    runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in NAMES]
+    runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in FRAMEWORKS]
     runs = [run for run in runs if run["environment"]["host"] == runs[-1]["environment"]["host"]]
     of_campaign: dict[str, set[str]] = {}
     for run in runs:
@@ -109,7 +110,7 @@ def chosen(everything: Results) -> dict[str, Results]:
         return 2 if len(of_campaign[run["turns_with"][0]]) > 1 else 0
 
     found = {}
-    for backend in NAMES:
+    for backend in FRAMEWORKS:
         own = [run for run in runs if run["environment"]["backend"] == backend and rank(run)]
         if own:
             best = max(own, key=lambda run: (rank(run), run["run"]))["fingerprint"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+#: Keras's backends, as their makers write them.
+FRAMEWORKS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+
 
 def number(value: float) -> str:
     """Two or three digits, as many as a ratio measured here deserves."""

@@ -31,8 +31,17 @@ class Remedy:
         return {"name": self.name, "case": self.case.as_dict(), "remedied": self.remedied.as_dict()}
 
 
-def wanted(comparisons: Iterable[Comparison], every: bool) -> list[Remedy]:
-    """The remedies of the telling comparisons, or of ``every`` one; each once."""
+#: What takes a case to graph mode, by backend, from mode xla and from eager. JAX's graph mode is XLA, and
+#: PyTorch's is eager: where nothing changes, there is no remedy.
+_TO_GRAPH = {
+    "tensorflow": {"xla": "XLA off", "eager": "tf.function"},
+    "jax": {"eager": "jax.jit"},
+    "torch": {"xla": "torch.compile off"},
+}
+
+
+def wanted(comparisons: Iterable[Comparison], every: bool, backend: str) -> list[Remedy]:
+    """The remedies of the telling comparisons, or of ``every`` one, on a backend; each once."""
     return list(
         dict.fromkeys(
             remedy
@@ -40,12 +49,12 @@ def wanted(comparisons: Iterable[Comparison], every: bool) -> list[Remedy]:
             if every or comparison.telling
             for case in comparison.cases
             if case.layer == "separable_conv2d"
-            for remedy in of(case)
+            for remedy in of(case, backend)
         )
     )
 
 
-def of(case: ConvCase) -> Iterator[Remedy]:
+def of(case: ConvCase, backend: str) -> Iterator[Remedy]:
     """What can be tried in the place of a SeparableConv2D ``case``.
 
     Conv2D in its place is measured anyway: it is the other layer of the comparison. Larger batches and
@@ -55,10 +64,9 @@ def of(case: ConvCase) -> Iterator[Remedy]:
     def instead(name: str, **changes: Any) -> Remedy:
         return Remedy(name, case, dataclasses.replace(case, **changes))
 
-    if case.mode == "xla":
-        yield instead("XLA off", mode="graph")
-    if case.mode == "eager":
-        yield instead("tf.function", mode="graph")
+    to_graph = _TO_GRAPH.get(backend, {}).get(case.mode)
+    if to_graph:
+        yield instead(to_graph, mode="graph")
     if case.dtype == "float16":
         yield instead("bfloat16", dtype="bfloat16")
     if case.data_format == "channels_first":

@@ -109,7 +109,7 @@ class Run:
         #: What could be done about slow cases, by id; only lock-step can tell what it gains.
         self.remedies = {
             remedy.id: remedy
-            for remedy in remedies.wanted(comparisons, every=options["remedies"])
+            for remedy in remedies.wanted(comparisons, options["remedies"], self.framework.name)
             if not self.in_turn
         }
         #: What public claims set against each other beyond comparisons, by id.

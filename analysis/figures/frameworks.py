@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.style import DIRECTION_COLOURS, FAINT, INK, MANY, logarithmic
-from analysis.frameworks import NAMES
+from analysis.wording import FRAMEWORKS
 from bench.cases import DIRECTIONS
 
 
@@ -51,10 +51,10 @@ def against_the_first(ratios: pd.DataFrame, backends: Sequence[str]) -> Figure |
         ends = np.array([both.min().min(), both.max().max()])
         axis.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=":")
         _corner(axis, 0.98, 0.98, "slower on both")
-        _corner(axis, 0.02, 0.98, f"slower with {NAMES[other]} alone")
-        _corner(axis, 0.98, 0.02, f"slower with {NAMES[first]} alone")
-        axis.set_xlabel(f"time ratio with {NAMES[first]}")
-        axis.set_ylabel(f"time ratio with {NAMES[other]}")
+        _corner(axis, 0.02, 0.98, f"slower with {FRAMEWORKS[other]} alone")
+        _corner(axis, 0.98, 0.02, f"slower with {FRAMEWORKS[first]} alone")
+        axis.set_xlabel(f"time ratio with {FRAMEWORKS[first]}")
+        axis.set_ylabel(f"time ratio with {FRAMEWORKS[other]}")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
     return figure

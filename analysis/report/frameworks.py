@@ -10,12 +10,12 @@ import pandas as pd
 
 from analysis.claims import Answer
 from analysis.figures.frameworks import against_the_first
-from analysis.frameworks import NAMES, Frameworks, frameworks
+from analysis.frameworks import Frameworks, frameworks
 from analysis.report.drawing import Drawings
 from analysis.report.pictures import Picture
 from analysis.report.tables import NUMBER, VERDICT, Column, Table
 from analysis.results import Results
-from analysis.wording import milliseconds, number
+from analysis.wording import FRAMEWORKS, milliseconds, number
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Section:
     def names(self) -> dict[str, str]:
         """Backend -> what it is called, with its version."""
         return {
-            backend: f"{NAMES[backend]} {environment.get(backend, '')}".strip()
+            backend: f"{FRAMEWORKS[backend]} {environment.get(backend, '')}".strip()
             for backend, environment in self.found.environments.items()
         }
 
@@ -40,7 +40,7 @@ class Section:
     def modes(self) -> dict[str, dict[str, str]]:
         """Backend -> what each mode is there."""
         return {
-            NAMES[backend]: environment["modes"]
+            FRAMEWORKS[backend]: environment["modes"]
             for backend, environment in self.found.environments.items()
             if "modes" in environment
         }
@@ -74,7 +74,7 @@ def tables(shown: Section | None) -> dict[str, pd.DataFrame]:
 def _ratios(found: Frameworks) -> Table:
     columns = [Column("comparison"), Column("name", shown=bool(found.ratios["name"].ne("").any()))]
     for backend in found.backends:
-        columns += [Column(f"{NAMES[backend]}: ratio", NUMBER), Column("verdict", VERDICT)]
+        columns += [Column(f"{FRAMEWORKS[backend]}: ratio", NUMBER), Column("verdict", VERDICT)]
     columns.append(Column("slower on"))
     rows = [
         [
@@ -95,7 +95,7 @@ def _ratios(found: Frameworks) -> Table:
 def _times(found: Frameworks) -> Table:
     columns = (
         Column("case"),
-        *(Column(f"{NAMES[backend]}, ms", NUMBER) for backend in found.backends),
+        *(Column(f"{FRAMEWORKS[backend]}, ms", NUMBER) for backend in found.backends),
         Column("fastest"),
         Column("over the next", NUMBER),
         Column("95 % interval"),
@@ -104,7 +104,7 @@ def _times(found: Frameworks) -> Table:
         [
             row["id"],
             *(_known(row[f"{backend}_seconds"], milliseconds) for backend in found.backends),
-            NAMES[row["fastest"]] if row["decided"] else "undecided",
+            FRAMEWORKS[row["fastest"]] if row["decided"] else "undecided",
             number(row["lead"]),
             f"{number(row['lead_low'])} to {number(row['lead_high'])}",
         ]

@@ -256,3 +256,22 @@ def test_findings_come_by_their_time_and_every_code_has_a_title():
     )
     assert [finding.code for finding in found] == ["unexplained", "transposes", "generic_kernel"]
     assert all(finding.title for finding in found)
+
+
+def test_advice_is_what_the_framework_can_do():
+    most = [row("dispatch", share=0.4)]
+    eager = {
+        backend: find(*most, case=changed(mode="eager"), backend=backend)[0] for backend in ("jax", "torch")
+    }
+    assert "jax.jit" in eager["jax"].remedies
+    assert eager["torch"].advice == "use larger batches"
+    # XLA is all that JAX has: nobody chose it, and nobody can leave it.
+    grouped = xla("depthwise", "forward", of_limit=0.02, groups=64)
+    (finding,) = find(grouped, compiled=True, logged=False, backend="jax")
+    assert finding.code == "xla_group_loop"
+    assert finding.remedies == ("Conv2D instead",)
+    assert "XLA off" not in finding.advice
+    own = row("depthwise", "forward", implementation="", of_limit=0.1)
+    (finding,) = find(own, onednn="off", backend="torch")
+    assert "PyTorch's own kernels" in finding.says
+    assert "TF_" not in finding.advice

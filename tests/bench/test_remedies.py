@@ -10,9 +10,9 @@ from bench.grids import Axes
 CENTRE = ConvCase(layer="separable_conv2d", direction="train")
 
 
-def of(**changes):
+def of(backend="tensorflow", **changes):
     case = dataclasses.replace(CENTRE, **changes)
-    return {remedy.name: remedy for remedy in remedies.of(case)}
+    return {remedy.name: remedy for remedy in remedies.of(case, backend)}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,21 @@ def test_each_remedy_changes_one_thing(changes, name, instead):
     assert found[name].remedied == dataclasses.replace(CENTRE, **{**changes, **instead})
 
 
+@pytest.mark.parametrize(
+    ("backend", "mode", "names"),
+    [
+        ("tensorflow", "xla", ["XLA off"]),
+        ("tensorflow", "eager", ["tf.function"]),
+        ("jax", "xla", []),
+        ("jax", "eager", ["jax.jit"]),
+        ("torch", "xla", ["torch.compile off"]),
+        ("torch", "eager", []),
+    ],
+)
+def test_each_framework_leaves_a_mode_by_its_own_means_where_that_changes_anything(backend, mode, names):
+    assert list(of(backend, mode=mode)) == names
+
+
 def test_a_grouped_layer_is_set_against_the_depthwise_one_that_says_the_same():
     (remedy,) = of().values()
     assert (remedy.case.layer, remedy.remedied.layer) == (GROUPED, "depthwise_conv2d")
@@ -41,8 +56,8 @@ def test_a_grouped_layer_is_set_against_the_depthwise_one_that_says_the_same():
 
 def test_only_telling_comparisons_have_remedies_unless_all_are_asked_for():
     comparisons = grids.expand(grids.load("default").shapes, Axes(("CPU:0",)))
-    telling = remedies.wanted(comparisons, every=False)
-    every = remedies.wanted(comparisons, every=True)
+    telling = remedies.wanted(comparisons, False, "tensorflow")
+    every = remedies.wanted(comparisons, True, "tensorflow")
     assert {remedy.case.direction for remedy in telling} == {"train"}
     assert set(telling) < set(every)
     assert len({remedy.id for remedy in every}) == len(every)
