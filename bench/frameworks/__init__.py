@@ -83,6 +83,21 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
 
 
+def called_once(call: Call) -> Call:
+    """``call``, having run: what is missing is missed only then."""
+    call()
+    return call
+
+
+@contextmanager
+def refusals_named(*errors: type[Exception]) -> Iterator[None]:
+    """How a framework says that a combination of settings cannot run, as :class:`Unsupported`."""
+    try:
+        yield
+    except errors as error:
+        raise Unsupported(first_line(error)) from error
+
+
 @contextmanager
 def native_errors_hidden() -> Iterator[None]:
     """Keeps what native code writes to standard error off the terminal, unless something goes wrong."""

@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden, no_tensorfloat32
+from bench.frameworks import (
+    Call,
+    called_once,
+    host,
+    native_errors_hidden,
+    no_tensorfloat32,
+    refusals_named,
+)
 
 with native_errors_hidden():
     import jax
@@ -48,23 +55,23 @@ class _Jax:
         return jax.default_device(_found()[device])
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        with _refusals_named(), self.placed_on(case.device):
+        with refusals_named(*_REFUSALS), self.placed_on(case.device):
             x, dy = (_array(array, case.dtype, case.device) for array in (inputs, output_gradient))
-            return _called_once(_layer_call(case, layer, x, dy))
+            return called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32
         if fast and device.startswith("CPU"):
             raise no_tensorfloat32()
         dtype = "float32" if fast else dtype
-        with _refusals_named():
+        with refusals_named(*_REFUSALS):
             arguments = [
                 _array(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             ]
             # What JAX does unless told otherwise is what its convolutions do, too.
             precision = jax.config.jax_default_matmul_precision if fast else "highest"
             with jax.default_matmul_precision(precision):
-                return _called_once(_ready(_compiled(jnp.matmul, *arguments), *arguments))
+                return called_once(_ready(_compiled(jnp.matmul, *arguments), *arguments))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (_array(np.full(elements, value), "float32", device) for value in (0.5, 0.25))
@@ -79,11 +86,11 @@ class _Jax:
             state[0] = jax.block_until_ready(compiled(state[0], source))
             return state[0]
 
-        return _called_once(call)
+        return called_once(call)
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if device.startswith("CPU"):
-            return _called_once(host.copy(elements, repeats, len(os.sched_getaffinity(0))))
+            return called_once(host.copy(elements, repeats, len(os.sched_getaffinity(0))))
         source = _array(np.full(elements, 0.5), "float32", device)
 
         def copy(b: jax.Array) -> jax.Array:
@@ -94,7 +101,7 @@ class _Jax:
 
             return jax.lax.fori_loop(0, repeats, body, (b, b))[0]
 
-        return _called_once(_ready(_compiled(copy, source), source))
+        return called_once(_ready(_compiled(copy, source), source))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -116,7 +123,7 @@ class _Jax:
     def empty_call(self, mode: str, device: str) -> Call:
         array = _array(np.zeros(1), "float32", device)
         empty = jnp.positive if mode == "eager" else _compiled(jnp.positive, array)
-        return _called_once(_ready(empty, array))
+        return called_once(_ready(empty, array))
 
 
 FRAMEWORK = _Jax()
@@ -155,20 +162,6 @@ def _compiled(function: Callable, *arguments: Any) -> Callable:
 
 def _ready(function: Callable, *arguments: Any) -> Call:
     return lambda: jax.block_until_ready(function(*arguments))
-
-
-def _called_once(call: Call) -> Call:
-    """What is missing is missed only when it runs."""
-    call()
-    return call
-
-
-@contextmanager
-def _refusals_named() -> Iterator[None]:
-    try:
-        yield
-    except _REFUSALS as error:
-        raise Unsupported(first_line(error)) from error
 
 
 def _array(array: Any, dtype: str, device: str) -> jax.Array:

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import Call, Unsupported, first_line, host, native_errors_hidden, no_tensorfloat32
+from bench.frameworks import (
+    Call,
+    called_once,
+    host,
+    native_errors_hidden,
+    no_tensorfloat32,
+    refusals_named,
+)
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
 with native_errors_hidden():
@@ -77,16 +84,16 @@ class _TensorFlow:
         return tf.device(device)
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        with _refusals_named(), tf.device(case.device):
+        with refusals_named(*_REFUSALS), tf.device(case.device):
             x, dy = _tensor(inputs, case.dtype), _tensor(output_gradient, case.dtype)
-            return _called_once(_layer_call(case, layer, x, dy))
+            return called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32
         if fast and (device.startswith("CPU") or not _tf32.tensor_float_32_execution_enabled()):
             raise no_tensorfloat32()
         dtype = "float32" if fast else dtype
-        with _refusals_named(), tf.device(device):
+        with refusals_named(*_REFUSALS), tf.device(device):
             a, b = (_tensor(np.random.default_rng(i).standard_normal((size, size)), dtype) for i in (0, 1))
             product = _synchronised(_compiled(tf.matmul, (a, b)), (a, b), device)
 
@@ -99,8 +106,8 @@ class _TensorFlow:
                 _tf32.enable_tensor_float_32_execution(allowed)
 
         is_exact = dtype == "float32" and not fast and not device.startswith("CPU")
-        with _refusals_named():
-            return _called_once(exact if is_exact else product)
+        with refusals_named(*_REFUSALS):
+            return called_once(exact if is_exact else product)
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
@@ -114,14 +121,14 @@ class _TensorFlow:
                         var=variable.handle, alpha=tf.constant(1e-6), delta=delta
                     )
 
-            return _called_once(_synchronised(_compiled(triad, (vector,)), (vector,), device))
+            return called_once(_synchronised(_compiled(triad, (vector,)), (vector,), device))
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if not device.startswith("CPU"):
             return self._device_copy(elements, repeats, device)
         # TensorFlow has no threaded copy between buffers that exist already.
         threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-        return _called_once(host.copy(elements, repeats, threads))
+        return called_once(host.copy(elements, repeats, threads))
 
     def _device_copy(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
@@ -134,7 +141,7 @@ class _TensorFlow:
                         copied = tf.raw_ops.DeepCopy(x=source)
                 return copied
 
-            return _called_once(_synchronised(_compiled(copy, (vector,)), (vector,), device))
+            return called_once(_synchronised(_compiled(copy, (vector,)), (vector,), device))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -154,7 +161,7 @@ class _TensorFlow:
         with tf.device(device):
             tensor = tf.zeros((1,))
             empty = _compiled(tf.identity, (tensor,), jit=mode == "xla")
-            return _called_once(_synchronised(empty, (tensor,), device))
+            return called_once(_synchronised(empty, (tensor,), device))
 
 
 FRAMEWORK = _TensorFlow()
@@ -270,20 +277,6 @@ def _synchronised(function: Callable, arguments: Sequence[tf.Tensor], device: st
     # Entering a device costs as much as calling a small layer: not where it changes nothing.
     default = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
     return call if device == default else call_elsewhere
-
-
-def _called_once(call: Call) -> Call:
-    """A kernel that is missing is missed only when it runs."""
-    call()
-    return call
-
-
-@contextmanager
-def _refusals_named() -> Iterator[None]:
-    try:
-        yield
-    except _REFUSALS as error:
-        raise Unsupported(first_line(error)) from error
 
 
 def _tensor(array: Any, dtype: str) -> tf.Tensor:

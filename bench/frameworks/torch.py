@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import Call, Unsupported, first_line, host, no_tensorfloat32
+from bench.frameworks import Call, called_once, host, no_tensorfloat32, refusals_named
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
 
@@ -56,16 +56,17 @@ class _Torch:
         return torch.device(_name(device))
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        with _refusals_named(), self.placed_on(case.device):
+        with refusals_named(*_REFUSALS), warnings.catch_warnings(), self.placed_on(case.device):
+            warnings.simplefilter("ignore")
             x, dy = (_tensor(array, case.dtype, case.device) for array in (inputs, output_gradient))
-            return _called_once(_layer_call(case, layer, x, dy))
+            return called_once(_layer_call(case, layer, x, dy))
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32
         if fast and (device.startswith("CPU") or not torch.backends.cudnn.allow_tf32):
             raise no_tensorfloat32()
         dtype = "float32" if fast else dtype
-        with _refusals_named(), torch.no_grad():
+        with refusals_named(*_REFUSALS), torch.no_grad():
             a, b = (
                 _tensor(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             )
@@ -80,7 +81,7 @@ class _Torch:
                 finally:
                     torch.backends.cuda.matmul.allow_tf32 = allowed
 
-            return _called_once(_synchronised(product, device))
+            return called_once(_synchronised(product, device))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
@@ -89,18 +90,18 @@ class _Torch:
             for _ in range(repeats):
                 target.sub_(source, alpha=1e-9)
 
-        return _called_once(_synchronised(triad, device))
+        return called_once(_synchronised(triad, device))
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if device.startswith("CPU"):
-            return _called_once(host.copy(elements, repeats, torch.get_num_threads()))
+            return called_once(host.copy(elements, repeats, torch.get_num_threads()))
         target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
 
         def copy() -> None:
             for _ in range(repeats):
                 target.copy_(source)
 
-        return _called_once(_synchronised(copy, device))
+        return called_once(_synchronised(copy, device))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -122,7 +123,7 @@ class _Torch:
     def empty_call(self, mode: str, device: str) -> Call:
         tensor = torch.zeros(1, device=_name(device))
         empty = torch.compile(lambda x: x + 0) if mode == "xla" else (lambda x: x)
-        return _called_once(_synchronised(lambda: empty(tensor), device))
+        return called_once(_synchronised(lambda: empty(tensor), device))
 
 
 FRAMEWORK = _Torch()
@@ -167,22 +168,6 @@ def _synchronised(function: Callable[[], Any], device: str) -> Call:
         return result
 
     return call
-
-
-def _called_once(call: Call) -> Call:
-    """What is missing is missed only when it runs."""
-    call()
-    return call
-
-
-@contextmanager
-def _refusals_named() -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except _REFUSALS as error:
-        raise Unsupported(first_line(error)) from error
 
 
 def _tensor(array: Any, dtype: str, device: str) -> torch.Tensor:

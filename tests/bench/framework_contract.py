@@ -23,7 +23,7 @@ OPTIONS = [
     {"use_bias": False},
     {"kernel_size": (1, 3)},
     {"data_format": "channels_first"},
-    {"input_gradient": False, "direction": "backward"},
+    {"input_gradient": False},
 ]
 
 
@@ -46,9 +46,11 @@ def agrees(case):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("direction", ["backward", "train"])
 @pytest.mark.parametrize("layer", LAYERS[:2])
-def test_outputs_and_gradients_are_numpys_for_every_option(layer, options):
-    agrees(case_of(layer, **options))
+def test_outputs_and_gradients_are_numpys_for_every_option(layer, direction, mode, options):
+    agrees(case_of(layer, direction=direction, mode=mode, **options))
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -1,6 +1,7 @@
 """What is timed is what is claimed: checked on TensorFlow itself."""
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,66 +10,28 @@ tf = pytest.importorskip("tensorflow")
 
 from analysis import cost  # noqa: E402
 from bench import frameworks, workloads  # noqa: E402
-from bench.cases import ConvCase, parts_of  # noqa: E402
+from bench.cases import parts_of  # noqa: E402
 from bench.ceilings import wanted  # noqa: E402
 from bench.frameworks import Unsupported  # noqa: E402
 from bench.frameworks import tensorflow as module  # noqa: E402
+from tests.bench import framework_contract as contract  # noqa: E402
+from tests.bench.framework_contract import LAYERS, OPTIONS  # noqa: E402
 
 FRAMEWORK = frameworks.load()
 SMALL = {"batch": 2, "height": 8, "width": 9, "in_channels": 4, "filters": 6}
-OPTIONS = [
-    {},
-    {"strides": (2, 2)},
-    {"padding": "valid"},
-    {"dilation_rate": (2, 2)},
-    {"depth_multiplier": 2},
-    {"activation": "relu"},
-    {"use_bias": False},
-    {"kernel_size": (1, 3)},
-    {"data_format": "channels_first"},
-]
+
+
+LAYERS_AND_OPTIONS = [*product(LAYERS[:2], OPTIONS), *((layer, {}) for layer in LAYERS[2:])]
 
 
 def case_of(layer, **fields):
-    special = {
-        "depthwise_conv2d": {"filters": SMALL["in_channels"] * fields.get("depth_multiplier", 1)},
-        "pointwise_conv2d": {"kernel_size": (1, 1)},
-        "conv1d": {"height": 1, "kernel_size": (1, 3)},
-        "separable_conv1d": {"height": 1, "kernel_size": (1, 3)},
-    }.get(layer, {})
-    return ConvCase(layer=layer, **{**SMALL, **fields, **special})
+    return contract.case_of(layer, **{"direction": "forward", **SMALL, **fields})
 
 
 def result(case):
     return [
         np.asarray(t, dtype=np.float64) for t in tf.nest.flatten(workloads.prepare(FRAMEWORK, case).call())
     ]
-
-
-LAYERS_AND_OPTIONS = [
-    *((layer, options) for layer in ("conv2d", "separable_conv2d") for options in OPTIONS),
-    ("depthwise_conv2d", {}),
-    ("pointwise_conv2d", {}),
-    ("conv1d", {}),
-    ("separable_conv1d", {}),
-]
-
-
-@pytest.mark.parametrize(("layer", "options"), LAYERS_AND_OPTIONS, ids=str)
-def test_train_computes_forward_and_backward_and_all_modes_agree(layer, options):
-    train = {
-        mode: result(case_of(layer, direction="train", mode=mode, **options)) for mode in ("eager", "graph")
-    }
-    backward = {
-        mode: result(case_of(layer, direction="backward", mode=mode, **options))
-        for mode in ("eager", "graph", "xla")
-    }
-    (forward,) = result(case_of(layer, **options))
-    np.testing.assert_allclose(train["eager"][0], forward, rtol=1e-4, atol=1e-4)
-    for found in (train["graph"][1:], backward["eager"], backward["graph"], backward["xla"]):
-        assert len(found) == len(train["eager"]) - 1
-        for one, other in zip(found, train["eager"][1:], strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("layer", ["conv2d", "separable_conv2d"])
