@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,8 @@ class _Jax:
                 _array(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             ]
             # What JAX does unless told otherwise is what its convolutions do, too.
-            precision = jax.config.jax_default_matmul_precision if fast else "highest"
-            with jax.default_matmul_precision(precision):
-                return called_once(_ready(_compiled(jnp.matmul, *arguments), *arguments))
+            product = partial(jnp.matmul, precision=None if fast else "highest")
+            return called_once(_ready(jax.jit(product), *arguments))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (_array(np.full(elements, value), "float32", device) for value in (0.5, 0.25))
@@ -79,7 +79,7 @@ class _Jax:
         def triad(a: jax.Array, b: jax.Array) -> jax.Array:
             return jax.lax.fori_loop(0, repeats, lambda _, a: a - 1e-9 * b, a)
 
-        compiled = jax.jit(triad, donate_argnums=0).lower(target, source).compile()
+        compiled = jax.jit(triad, donate_argnums=0)
         state = [target]
 
         def call() -> jax.Array:
@@ -101,7 +101,7 @@ class _Jax:
 
             return jax.lax.fori_loop(0, repeats, body, (b, b))[0]
 
-        return called_once(_ready(_compiled(copy, source), source))
+        return called_once(_ready(jax.jit(copy), source))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -122,7 +122,7 @@ class _Jax:
 
     def empty_call(self, mode: str, device: str) -> Call:
         array = _array(np.zeros(1), "float32", device)
-        empty = jnp.positive if mode == "eager" else _compiled(jnp.positive, array)
+        empty = jnp.positive if mode == "eager" else jax.jit(jnp.positive)
         return called_once(_ready(empty, array))
 
 
@@ -153,11 +153,8 @@ def _layer_call(case: ConvCase, layer: Any, x: jax.Array, dy: jax.Array) -> Call
     else:
         # The pullback is data, its residuals among it: what is compiled computes no forward pass.
         step, arguments = (lambda pull, dy: pull(dy)), (pullback(weights, x)[1], dy)
-    return _ready(step if case.mode == "eager" else _compiled(step, *arguments), *arguments)
-
-
-def _compiled(function: Callable, *arguments: Any) -> Callable:
-    return jax.jit(function).lower(*arguments).compile()
+    # Called through jit: what ``lower().compile()`` returns is called by Python, which takes longer.
+    return _ready(step if case.mode == "eager" else jax.jit(step), *arguments)
 
 
 def _ready(function: Callable, *arguments: Any) -> Call:

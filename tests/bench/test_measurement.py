@@ -46,7 +46,7 @@ def test_what_the_contract_wants_of_a_row_is_there(clock):
     assert info["settled"] is True
     assert info["paired"]["rounds"] == len(info["paired"]["ratios"])
     assert info["control"] is None
-    assert set(info["noise"]) == {"steal", "involuntary_switches", "contaminated"}
+    assert set(info["noise"]) == {"steal", "involuntary_switches", "held_back", "contaminated"}
 
 
 def test_a_case_whose_partner_was_not_selected_is_measured_alone(clock):
