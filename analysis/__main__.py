@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -336,6 +337,9 @@ def _one_sentence() -> Iterator[None]:
         yield
     except (ResultsError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BrokenExecutor:
+        click.echo("Error: a process that draws was ended, perhaps for lack of memory", err=True)
         sys.exit(2)
 
 

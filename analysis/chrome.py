@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,10 @@ def read(file: Path) -> list[Line]:
         lines = [_line(thread, found, origin, launched) for thread, found in threads.items()]
     except OSError as error:
         raise TraceError(f"cannot read {file}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, EOFError, OverflowError, RecursionError),
+        zlib.error,
+    ) as error:
         raise TraceError(f"{file} is no trace of PyTorch's profiler, or was cut off") from error
     if not lines:
         raise TraceError(f"{file} holds no event")

@@ -99,7 +99,10 @@ def compare(base: Results, new: Results) -> Compared:
     samples = [_sample(of_base[case], of_new[case], together) for case in ids]
     noise = pairs.Noise(base.layers, new.layers)
     # A single run has no interval and so no verdict; that is told without a margin for it.
-    noises = [noise.of(of_new[case][0]["case"], replicates=2) for case in ids]
+    noises = [
+        noise.of(of_new[case][0]["case"], max(2, sample.runs))
+        for case, sample in zip(ids, samples, strict=True)
+    ]
     judged = _judge(samples, noises)
     table = pd.DataFrame(
         [
@@ -131,6 +134,11 @@ class _Sample:
     paired: bool
     values: dict[Hashable, float]
     bases: dict[Hashable, float]
+
+    @property
+    def runs(self) -> int:
+        """As many as each side has, or fewer on one of them."""
+        return len(self.values) if self.paired else min(len(self.values), len(self.bases))
 
 
 def _paired_runs(base: Results, new: Results) -> list[tuple[int, int]]:

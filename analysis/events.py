@@ -103,13 +103,15 @@ def gpu_kernels(lines: Iterable[Line]) -> Iterator[Operation]:
 
 #: Libraries by how their kernels are called; the first that fits.
 _LIBRARIES = (
+    ("XLA", r"^gemm_fusion"),
+    ("cuBLAS", r"cublas|xmma_gemm|nvjet"),
     ("cuDNN", r"cudnn|xmma|winograd|implicit_convolve|convolve|[dw]grad|fprop|nchwToNhwc|nhwcToNchw"),
     ("CUTLASS", r"cutlass"),
-    ("cuBLAS", r"cublas|gemm|gemv"),
     ("Triton", r"triton"),
+    ("cuBLAS", r"gemm|gemv"),
     ("TensorFlow", r"tensorflow::|Eigen::|DepthwiseConv2d|SwapDimension|BiasNCHW|BiasNHWC"),
     ("PyTorch", r"at::native|at_cuda|c10::"),
-    ("XLA", r"^(?:loop|input|fusion|wrapped|copy|reduce|transpose|select|gemm_fusion)[_.a-z]*"),
+    ("XLA", r"^(?:loop|input|fusion|wrapped|copy|reduce|transpose|select)[_.a-z]*"),
 )
 
 

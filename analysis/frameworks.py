@@ -113,8 +113,15 @@ def chosen(everything: Results) -> dict[str, Results]:
     for backend in FRAMEWORKS:
         own = [run for run in runs if run["environment"]["backend"] == backend and rank(run)]
         if own:
-            best = max(own, key=lambda run: (rank(run), run["run"]))["fingerprint"]
-            found[backend] = everything.of_runs({run["run"] for run in own if run["fingerprint"] == best})
+            best = max(own, key=lambda run: (rank(run), run["run"]))
+            found[backend] = everything.of_runs(
+                {
+                    run["run"]
+                    for run in own
+                    if run["fingerprint"] == best["fingerprint"]
+                    and (run["turns_with"] or [""])[0] == (best["turns_with"] or [""])[0]
+                }
+            )
     return found if len(found) > 1 else {}
 
 

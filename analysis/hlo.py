@@ -20,6 +20,9 @@ _OP_NAME = re.compile(r'op_name="([^"]*)"')
 _SHAPE = re.compile(r"^\w+\[([\d,]*)\]")
 _WINDOW = re.compile(r"window=\{size=([\dx]+)")
 _GROUPS = re.compile(r"feature_group_count=(\d+)")
+_TARGET = re.compile(r'custom_call_target="([^"]*)"')
+#: Calls of libraries, as on GPUs, by what they compute.
+_LIBRARY_CALLS = (("__cudnn$conv", "convolution"), ("__cublas", "dot"))
 #: What computes the multiplications of a convolution.
 _MULTIPLIES = {"convolution", "dot"}
 #: The part of the traced instructions that the right program has; those of a function it calls may lack.
@@ -155,6 +158,8 @@ def _one(module: str) -> Iterator[Program]:
         instruction = _INSTRUCTION.match(line)
         if instruction and current is not None:
             name, result, opcode, rest = instruction.groups()
+            target = _first(_TARGET, rest)
+            opcode = next((known for start, known in _LIBRARY_CALLS if target.startswith(start)), opcode)
             current[name] = Instruction(
                 name,
                 opcode,

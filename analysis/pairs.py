@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from statistics import geometric_mean, median
 from typing import Any
 
@@ -32,20 +33,18 @@ _OF_LAYERS = (
 class Noise:
     """What the controls among ``layers`` (each as ``Results.layers``) show, by device and mode.
 
-    A single run is judged by what single runs of controls show; an average over runs by such averages, a
-    control and table each, for what varies between processes averages out in both alike.
+    An average over n runs is judged by averages of n runs of a control, for what varies between processes
+    averages out in both alike.
     """
 
     def __init__(self, *layers: pd.DataFrame) -> None:
         tables = [table[table["control_ratio"].notna()] for table in layers]
-        self._single: dict[_Kind, list[float]] = {}
-        self._averaged: dict[_Kind, list[float]] = {}
+        #: The ratios of each control's runs.
+        self._controls: dict[_Kind, list[list[float]]] = {}
         for table in tables:
             for (device, mode, _), rows in table.groupby(["device", "mode", "id"], sort=False):
-                ratios = list(rows["control_ratio"])
-                self._single.setdefault((device, mode), []).extend(ratios)
-                self._averaged.setdefault((device, mode), []).append(geometric_mean(ratios))
-        self._known: dict[tuple[_Kind, bool], float] = {}
+                self._controls.setdefault((device, mode), []).append(list(rows["control_ratio"]))
+        self._known: dict[tuple[_Kind, int], float] = {}
 
     def of(self, case: ConvCase, replicates: int) -> float:
         """The noise that a comparison like ``case``, measured so often, is judged by.
@@ -53,14 +52,22 @@ class Noise:
         From the controls on its device and in its mode; where there are too few for a percentile, never less
         than from all.
         """
-        kind, several = (case.device, case.mode), replicates > 1
-        if (kind, several) not in self._known:
-            controls = self._averaged if several else self._single
-            samples = [controls.get(kind, [])]
+        key = ((case.device, case.mode), replicates)
+        if key not in self._known:
+            samples = [_averages(self._controls.get(key[0], ()), replicates)]
             if len(samples[0]) < _ENOUGH_CONTROLS:
-                samples.append([ratio for ratios in controls.values() for ratio in ratios])
-            self._known[kind, several] = max(verdicts.noise(sample, replicates) for sample in samples)
-        return self._known[kind, several]
+                samples.append(_averages(chain(*self._controls.values()), replicates))
+            self._known[key] = max(verdicts.noise(sample, replicates) for sample in samples)
+        return self._known[key]
+
+
+def _averages(controls: Iterable[Sequence[float]], runs: int) -> list[float]:
+    """Of each control, averages over so many of its runs, each run in one; over all where it has fewer."""
+    return [
+        geometric_mean(ratios[first : first + runs])
+        for ratios in controls
+        for first in range(0, max(len(ratios) - runs, 0) + 1, runs)
+    ]
 
 
 def judge(

@@ -96,7 +96,12 @@ _EXECUTES = frozenset(
         *("CpuExecutable::ExecuteAsyncOnStream",),
     }
 )
-_WAITS = frozenset({events.RUNS, "BlockUntilReady"})
+_WAITS = frozenset(
+    {
+        *(events.RUNS, "BlockUntilReady"),
+        *("cudaDeviceSynchronize", "cudaStreamSynchronize", "cudaEventSynchronize", "cuStreamSynchronize"),
+    }
+)
 #: A function compiled by XLA.
 _COMPILED = re.compile(r"^CpuExecutable::|^ThunkExecutor::|:_?Xla|^Xla")
 
@@ -150,8 +155,9 @@ def read(folder: Path, case: ConvCase) -> Trace:
     thunks = events.thunks(lines)
     # On a GPU the processor's events are launches: what computes is the kernels.
     operations = list(events.gpu_kernels(lines))
-    compiled_on_gpu = {operation.name for operation in operations} if (folder / PROGRAM).exists() else set()
-    program = _program(folder / PROGRAM, set(thunks) or compiled_on_gpu, problems)
+    launched = {operation.name for operation in operations if operation.name != operation.kernel}
+    ran = set(thunks) or (launched if (folder / PROGRAM).exists() else set())
+    program = _program(folder / PROGRAM, ran, problems)
     if not operations:
         compiled = (Operation(name, *thunk) for name, thunk in thunks.items())
         operations = [
@@ -307,25 +313,36 @@ def _of_torch(raw: str, case: ConvCase) -> tuple[str, str]:
 def of_structure(program: hlo.Program, name: str, case: ConvCase) -> tuple[str, str]:
     """(operation, role) of a multiplication in a program that does not say TensorFlow's types, such as JAX's.
 
-    Gradients are what JAX has transposed; those of weights have as many elements as the weights, or as a
-    depthwise kernel's dense equivalent, which XLA computes on CPU and masks.
+    Gradients are what JAX has transposed; those of weights have the weights' sizes in some order, or those
+    of a depthwise kernel's dense equivalent, which XLA computes on CPU and masks.
     """
     found = program.multiplication(name)
     is_gradient = "transpose(" in program.op_name(name)
-    taps, between = math.prod(case.kernel_size), case.in_channels * case.depth_multiplier
+    between = case.in_channels * case.depth_multiplier
+    window = tuple(size for size in case.kernel_size if size > 1)
+    channels = between if case.is_separable else case.in_channels
     weights = {
-        DEPTHWISE: {taps * between, taps * between * case.in_channels},
-        POINTWISE: {(between if case.is_separable else case.in_channels) * case.filters},
-        DENSE: {taps * case.in_channels * case.filters},
+        DEPTHWISE: (_sizes(*window, between), _sizes(*window, between, case.in_channels)),
+        POINTWISE: (_sizes(channels, case.filters),),
+        DENSE: (_sizes(*window, case.in_channels, case.filters),),
     }
     whole = {"depthwise_conv2d": DEPTHWISE, "pointwise_conv2d": POINTWISE}.get(case.layer, DENSE)
     operations = (DEPTHWISE, POINTWISE) if case.is_separable else (whole,)
-    for operation in operations if is_gradient else ():
-        if math.prod(found.shape) in weights[operation]:
-            return operation, WEIGHT_GRADIENT
+    of_weights = [operation for operation in operations if _sizes(*found.shape) in weights[operation]]
+    # A product with a row a pixel is an image, even where it has as many columns as the weights.
+    height, width = case.output_size
+    is_image = found.opcode == "dot" and found.shape[:1] == (case.batch * height * width,)
+    if is_gradient and of_weights and not is_image:
+        # With a 1x1 kernel the two parts may look alike: then it is called pointwise.
+        return of_weights[-1], WEIGHT_GRADIENT
     role = INPUT_GRADIENT if is_gradient else FORWARD
     is_pointwise = found.groups == 1 and math.prod(found.window) in (0, 1)
     return (POINTWISE if is_pointwise else DEPTHWISE) if case.is_separable else whole, role
+
+
+def _sizes(*shape: int) -> tuple[int, ...]:
+    """A shape whatever its order, without axes of one."""
+    return tuple(sorted(size for size in shape if size > 1))
 
 
 # --- time ---------------------------------------------------------------------------------------

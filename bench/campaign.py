@@ -1,7 +1,7 @@
 """Measures several environments in lock-step: ``python -m bench.campaign --environments tf220,tf221``.
 
-One living process an environment, the same comparison in all of them, taking turns slice by slice in
-alternating order, one running at a time: drift of the machine hits all alike and does not pass for a
+One living process an environment, the same comparison in all of them, taking turns slice by slice, one
+running at a time: drift of the machine hits all alike and does not pass for a
 change. A replicate means fresh processes. Each environment ends with one ordinary result file a replicate.
 """
 
@@ -95,16 +95,16 @@ class Member:
     def __init__(
         self, environment: Environment, folder: Path, campaign: Mapping[str, Any], options: Sequence[str]
     ):
-        replicate = campaign["replicate"]
+        self.replicate: int = campaign["replicate"]
         self.label = environment.label
-        self.result = folder / self.label / f"{replicate:04}.json"
-        self.log = folder / "logs" / f"{self.label}-{replicate:04}.log"
+        self.result = folder / self.label / f"{self.replicate:04}.json"
+        self.log = folder / "logs" / f"{self.label}-{self.replicate:04}.log"
         self._made = self.result.with_suffix(".unfinished")
-        storage = folder / "unfinished" / f"{self.label}-{replicate:04}"
+        storage = folder / "unfinished" / f"{self.label}-{self.replicate:04}"
         self._command = [
             *(environment.python, "-m", "pytest", "bench/bench_layers.py", "--benchmark-quiet"),
             *("-p", "no:cacheprovider", "--resume", f"--benchmark-storage=file://{storage.absolute()}"),
-            *(f"--benchmark-json={self._made.absolute()}", f"--shuffle-seed={replicate}", *options),
+            *(f"--benchmark-json={self._made.absolute()}", f"--shuffle-seed={self.replicate}", *options),
         ]
         described = json.dumps({**campaign, "label": self.label})
         self._variables = {**environment.variables, baton.VARIABLE: described}
@@ -163,7 +163,8 @@ def replicate(
             started.append(member)
             member.start(case_timeout)
             _must_go_on(member)
-        rounds = 0
+        # Who leads differs from replicate to replicate, and from comparison to comparison.
+        rounds = members[0].replicate
         while any(member.place for member in members):
             place, count = min(member.place for member in members if member.place)
             tell(place, count)
@@ -194,12 +195,13 @@ def _together(group: Sequence[Member], name: str) -> None:
 
 
 def order(turn: int, count: int) -> list[int]:
-    """Who comes after whom in a turn of ``count`` processes: one way, then the other, led by each in turn.
+    """Who comes after whom in a turn of ``count`` processes: from three on, one way, then the other, led by
+    each in turn.
 
     Nobody ever follows itself, or it would find its own data in the caches: measured, whoever stood at
     the end of a simple alternation of eleven seemed 1 to 4 % faster than the others.
     """
-    # Two can only alternate; who leads differs from comparison to comparison.
+    # Two can only alternate, and who leads stays the same.
     lead = -(turn // 2) if count > 2 else 0
     step = 1 if turn % 2 == 0 else -1
     return [(lead + step * place) % count for place in range(count)]
@@ -292,7 +294,7 @@ def main(
             members = [Member(environment, folder, campaign, options) for environment in found]
             members = [member for member in members if not member.result.exists()]
             progress.replicate = number - 1
-            for some in [[member] for member in members] if one_by_one else [members]:
+            for some in [[member] for member in members] if one_by_one else [members] if members else []:
                 replicate(some, case_timeout, f"{name}-{number}", progress)
     except KeyboardInterrupt:
         click.echo("\nEverything finished is kept; the same command goes on.", err=True)

@@ -26,8 +26,8 @@ _FLAG_PREFIXES = (
     *("JAX_PLATFORM", "JAX_ENABLE_", "JAX_DISABLE_", "JAX_DEFAULT_", "JAX_COMPILATION_", "JAX_NUM_"),
     *("TORCHINDUCTOR_", "TORCHDYNAMO_", "TORCH_CUDNN_", "TORCH_BLAS_", "PYTORCH_", "ATEN_"),
 )
-#: Those among them that change only what is printed.
-_NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE"}
+#: Those among them that change only what is printed, or who gets memory when.
+_NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE", "XLA_PYTHON_CLIENT_PREALLOCATE"}
 #: Above this share of its time stolen, or with a GPU's clocks held back, a case is marked contaminated: a
 #: rule, set before looking at results.
 CONTAMINATED_SHARE = 0.05
@@ -86,8 +86,8 @@ class Reading:
     stolen_jiffies: int
     involuntary_switches: int
     seconds: float = 0.0
-    #: For which power, heat or the board kept a GPU's clocks down.
-    held_back_seconds: float = 0.0
+    #: For which power, heat or the board kept a GPU's clocks down, each for itself.
+    held_back_seconds: tuple[float, ...] = ()
 
     @classmethod
     def now(cls) -> Reading:
@@ -127,7 +127,9 @@ class Noise:
         jiffies = end.total_jiffies - start.total_jiffies
         stolen = end.stolen_jiffies - start.stolen_jiffies
         seconds = end.seconds - start.seconds
-        held_back = end.held_back_seconds - start.held_back_seconds
+        held_back = max(
+            (b - a for a, b in zip(start.held_back_seconds, end.held_back_seconds, strict=True)), default=0.0
+        )
         return cls(
             steal=stolen / jiffies if jiffies > 0 else 0.0,
             involuntary_switches=end.involuntary_switches - start.involuntary_switches,

@@ -50,13 +50,13 @@ def clocks() -> list[dict[str, Any]]:
     ]
 
 
-def held_back_seconds() -> float:
-    """For how long, so far, power, heat or the board kept a GPU's clocks down: the longest of these times.
+def held_back_seconds() -> tuple[float, ...]:
+    """For how long, so far, power, heat or the board kept a GPU's clocks down: each GPU, and each of these.
 
-    They may run at the same time, so they are not added.
+    They may run at the same time, so they are not to be added.
     """
     nvml, handles = _nvml()
-    times = (
+    return tuple(
         _said(
             lambda h, p: nvml.nvmlDeviceGetViolationStatus(h, p).violationTime / 1e9,
             handle,
@@ -66,7 +66,6 @@ def held_back_seconds() -> float:
         for handle in handles
         for policy in _HELD_BACK
     )
-    return max(times, default=0.0)
 
 
 @cache

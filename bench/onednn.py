@@ -38,7 +38,9 @@ class Probe:
     """Asks in the background: enter early, read the answer before anything is timed."""
 
     def __init__(self) -> None:
+        # oneDNN runs on the processor: a GPU's memory is for what is measured.
         environment = {**os.environ, "ONEDNN_VERBOSE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROBE],
             env=environment,

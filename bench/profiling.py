@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import frameworks
 from bench.cases import ConvCase
 
 ALL, SLOW, TELLING = "all", "slow", "telling"
@@ -126,7 +127,9 @@ def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]
         jobs = {
             _TRACE: (tuple(cases), {**_SERIAL, "XLA_FLAGS": flags, _DUMP: dump}),
             _PRIMITIVES: (
-                tuple(case for case in cases if case.device.startswith("CPU") and case.mode != "xla"),
+                tuple(
+                    case for case in cases if case.device.startswith("CPU") and not _is_compiled_by_xla(case)
+                ),
                 {**_SERIAL, "ONEDNN_VERBOSE": "1"},
             ),
         }
@@ -137,6 +140,11 @@ def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]
                 if problem:
                     tell(problem)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
+
+
+def _is_compiled_by_xla(case: ConvCase) -> bool:
+    """PyTorch compiles by other means, which call oneDNN."""
+    return case.mode == "xla" and frameworks.backend() != "torch"
 
 
 def _run_child(job: Job, variables: dict[str, str]) -> str | None:
@@ -160,7 +168,7 @@ def _run_child(job: Job, variables: dict[str, str]) -> str | None:
 def main() -> None:
     """The child: capture what the job on standard input says."""
     job = Job.from_json(sys.stdin.read())
-    from bench import frameworks, workloads
+    from bench import workloads
     from bench.settling import settle
 
     framework = frameworks.load()

@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import close, png, settle, style, svg
 
+#: A report has a few dozen figures.
+_MOST = 8
+
 
 class Drawn(NamedTuple):
     """A figure as files; ``png`` is for where SVG cannot be shown, and small figures have none."""
@@ -29,7 +32,7 @@ class Drawings:
     """
 
     def __init__(self) -> None:
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+        cores = min(_MOST, len(os.sched_getaffinity(0))) if sys.platform == "linux" else 1
         self._executor: Executor = (
             ProcessPoolExecutor(cores, mp_context=multiprocessing.get_context("fork"))
             if cores > 1

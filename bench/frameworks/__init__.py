@@ -20,6 +20,9 @@ Call = Callable[[], object]
 AVAILABLE = ("tensorflow", "jax", "torch")
 
 
+_NO_REFUSALS = ("out of memory", "resource_exhausted", "same device", "recompile_limit")
+
+
 class Unsupported(Exception):
     """This framework cannot run this case; the message says why, in the framework's own words."""
 
@@ -91,10 +94,15 @@ def called_once(call: Call) -> Call:
 
 @contextmanager
 def refusals_named(*errors: type[Exception]) -> Iterator[None]:
-    """How a framework says that a combination of settings cannot run, as :class:`Unsupported`."""
+    """How a framework says that a combination of settings cannot run, as :class:`Unsupported`.
+
+    What is our own fault, or the machine's, stays an error, though it may have the same type.
+    """
     try:
         yield
     except errors as error:
+        if any(words in str(error).lower() for words in _NO_REFUSALS):
+            raise
         raise Unsupported(first_line(error)) from error
 
 
@@ -131,6 +139,8 @@ def load() -> Framework:
     except ModuleNotFoundError as error:
         extra = "bench" if name == "tensorflow" else f"bench,{name}"
         raise ValueError(f'{error.name} is not installed: pip install -e ".[{extra}]"') from error
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"{name} does not start: {first_line(error)}") from error
 
 
 def choose_devices(asked: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ with native_errors_hidden():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
+    for _gpu in tf.config.list_physical_devices("GPU"):
+        # Several processes share a GPU: those of a campaign, and those that trace.
+        tf.config.experimental.set_memory_growth(_gpu, True)
     tf.config.list_logical_devices()
 
 _tf32 = tf.config.experimental

@@ -12,13 +12,18 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import torch
 
 from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import Call, called_once, host, no_tensorfloat32, refusals_named
+from bench.frameworks import Call, Unsupported, called_once, host, no_tensorfloat32, refusals_named
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
+
+
+if hasattr(torch._dynamo.config, "fail_on_recompile_limit_hit"):
+    torch._dynamo.config.fail_on_recompile_limit_hit = True
 
 
 class _Torch:
@@ -52,11 +57,14 @@ class _Torch:
             "devices": {"CPU:0": {}, **gpus},
         }
 
-    def placed_on(self, device: str) -> AbstractContextManager:
-        return torch.device(_name(device))
+    @contextmanager
+    def placed_on(self, device: str) -> Iterator[None]:
+        # Keras has a device of its own, and moves there what it is given.
+        with keras.device(device.lower()), torch.device(_name(device)):
+            yield
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        with refusals_named(*_REFUSALS), warnings.catch_warnings(), self.placed_on(case.device):
+        with refusals_named(*_REFUSALS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             x, dy = (_tensor(array, case.dtype, case.device) for array in (inputs, output_gradient))
             return called_once(_layer_call(case, layer, x, dy))
@@ -121,8 +129,10 @@ class _Torch:
         return [part.detach().to(torch.float64).cpu().numpy() for part in parts]
 
     def empty_call(self, mode: str, device: str) -> Call:
+        if mode != "xla":
+            raise Unsupported("PyTorch has no compiled function but torch.compile's")
         tensor = torch.zeros(1, device=_name(device))
-        empty = torch.compile(lambda x: x + 0) if mode == "xla" else (lambda x: x)
+        empty = torch.compile(lambda x: x + 0)
         return called_once(_synchronised(lambda: empty(tensor), device))
 
 
@@ -133,7 +143,9 @@ def _layer_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -
     weights = [weight.value for weight in layer.trainable_weights]
     x.requires_grad_(case.input_gradient)
     sources = ([x] if case.input_gradient else []) + weights
-    forward = torch.compile(layer) if case.mode == "xla" else layer
+    if any(weight.device != x.device for weight in weights):
+        raise RuntimeError(f"weights and input are not on the same device: {weights[0].device}, {x.device}")
+    forward = _compiled(layer) if case.mode == "xla" else layer
 
     if case.direction == "forward":
 
@@ -157,17 +169,33 @@ def _layer_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -
     return _synchronised(train, case.device)
 
 
+def _compiled(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    def step(x: torch.Tensor) -> torch.Tensor:
+        return layer(x)
+
+    # Dynamo remembers programs by code object, and only a few for each, after which it silently runs eagerly:
+    # all Keras layers share one.
+    step.__code__ = step.__code__.replace()
+    return torch.compile(step, dynamic=False, fullgraph=True)
+
+
 def _synchronised(function: Callable[[], Any], device: str) -> Call:
-    if device.startswith("CPU"):
+    if not torch.cuda.is_available():
         return function
     name = _name(device)
 
     def call() -> Any:
         result = function()
-        torch.cuda.synchronize(name)
+        if name != "cpu":
+            torch.cuda.synchronize(name)
         return result
 
-    return call
+    def call_elsewhere() -> Any:
+        with keras.device(device.lower()):
+            return call()
+
+    # Entering a device takes time: not where it changes nothing.
+    return call if name == "cuda:0" else call_elsewhere
 
 
 def _tensor(array: Any, dtype: str, device: str) -> torch.Tensor:

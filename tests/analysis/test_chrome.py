@@ -154,3 +154,12 @@ def test_damage_is_one_sentence_that_names_the_file(tmp_path, damage):
     file.write_text(damage(file.read_text()))
     with pytest.raises(TraceError, match=r"host\.1\.pt\.trace\.json"):
         chrome.read(file)
+
+
+def test_a_flipped_byte_in_a_packed_trace_is_one_sentence(tmp_path):
+    file = next(save(tmp_path, STEP, name="host.1.pt.trace.json.gz").glob("*.gz"))
+    whole = file.read_bytes()
+    for place in range(12, len(whole), 7):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        with pytest.raises(TraceError, match=r"host\.1\.pt\.trace\.json\.gz"):
+            chrome.read(file)

@@ -129,3 +129,14 @@ def test_a_campaign_over_frameworks_is_a_section_of_its_own_and_no_history(tmp_p
     assert "Frameworks (<code>" not in report.html
     alone = build(main, tmp_path, main)
     assert "Frameworks (<code>" in alone.html
+
+
+def test_the_newest_campaign_is_not_mixed_with_older_runs_of_the_same_environments(tmp_path):
+    files = [save(tmp_path, backend, 1, campaign="old") for backend in ("tensorflow", "jax")]
+    files += [save(tmp_path, "tensorflow", 2, campaign="")]
+    files += [save(tmp_path, backend, 3, campaign="new") for backend in ("tensorflow", "jax")]
+    chosen = frameworks.chosen(results.load(files))
+    assert {backend: [turns[0] for turns in one.runs["turns_with"]] for backend, one in chosen.items()} == {
+        "tensorflow": ["new"],
+        "jax": ["new"],
+    }

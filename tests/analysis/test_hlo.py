@@ -82,3 +82,17 @@ def test_a_computation_that_calls_itself_ends():
 
 def test_foreign_text_holds_no_program():
     assert hlo.parse("") == hlo.parse("hello\nworld = 3\n") == []
+
+
+def test_a_library_call_is_what_it_computes():
+    text = """HloModule jit_train
+
+ENTRY %main (p: f32[8,32,32,64]) -> f32[8,32,32,64] {
+  %conv.1 = f32[8] custom-call(%p), custom_call_target="__cudnn$convForward", metadata={op_type="Conv2D"}
+  %cublas.2 = f32[64,64] custom-call(%p), custom_call_target="__cublas$lt$matmul"
+  ROOT %other.3 = f32[64] custom-call(%p), custom_call_target="mine"
+}
+"""
+    (program,) = hlo.parse(text)
+    assert [program.multiplies(name) for name in program.entry] == [True, True, False]
+    assert program.op_type("conv.1") == "Conv2D"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import events, traces
+from analysis import events, hlo, traces
 from analysis.xplane import TraceError
 from bench.cases import ConvCase
 from tests.analysis import made_traces as made
@@ -278,6 +278,9 @@ def test_on_a_gpu_kernels_are_the_operations_and_host_events_are_launches(tmp_pa
         ("cutlass__5x_cudnn::Kernel<cutlass_tensorop>", "cuDNN"),
         ("cutlass_80_tensorop_s1688gemm_64x64", "CUTLASS"),
         ("ampere_sgemm_128x64_nn", "cuBLAS"),
+        ("sm80_xmma_gemm_f32f32_tf32f32", "cuBLAS"),
+        ("nvjet_hsh_256x128", "cuBLAS"),
+        ("gemm_fusion_dot_3", "XLA"),
         ("void at::native::conv_depthwise2d_forward_kernel<3>", "PyTorch"),
         ("loop_add_fusion", "XLA"),
         ("my_kernel", ""),
@@ -285,3 +288,36 @@ def test_on_a_gpu_kernels_are_the_operations_and_host_events_are_launches(tmp_pa
 )
 def test_a_kernels_name_says_whose_it_is(kernel, library):
     assert events.library(kernel) == library
+
+
+@pytest.mark.parametrize(
+    ("case", "line", "expected"),
+    [
+        # As many elements as the weights, and a row a pixel.
+        (
+            ConvCase("separable_conv2d", "train", height=16, width=16, in_channels=2048, filters=2048),
+            "f32[2048,2048] dot(%a, %b)",
+            ("pointwise", "input_gradient"),
+        ),
+        (
+            ConvCase("separable_conv2d", "train"),
+            "f32[64,1,1,64] convolution(%a, %b), window={size=32x32}",
+            ("pointwise", "weight_gradient"),
+        ),
+        (
+            ConvCase("separable_conv2d", "train"),
+            "f32[64,3,3,64] convolution(%a, %b), window={size=32x32 pad=1_1x1_1}",
+            ("depthwise", "weight_gradient"),
+        ),
+        (
+            ConvCase("conv2d", "train"),
+            "f32[8,32,32,64] convolution(%a, %b), window={size=3x3 pad=1_1x1_1}",
+            ("dense", "input_gradient"),
+        ),
+    ],
+)
+def test_a_gradient_in_jaxs_program_is_known_by_its_shape(case, line, expected):
+    metadata = 'metadata={op_name="jit(train)/transpose(jvp())/conv_general_dilated"}'
+    text = f"HloModule m\n\nENTRY %main (a: f32[1]) -> f32[1] {{\n  ROOT %it = {line}, {metadata}\n}}\n"
+    (program,) = hlo.parse(text)
+    assert traces.of_structure(program, "it", case) == expected

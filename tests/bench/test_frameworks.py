@@ -37,3 +37,16 @@ def test_a_framework_that_is_not_installed_says_how_to_get_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "bench.frameworks.jax", raising=False)
     with pytest.raises(ValueError, match=r'jax is not installed: pip install -e "\.\[bench,jax\]"'):
         frameworks.load()
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed")
+def test_a_framework_that_does_not_start_says_so_in_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "bench/", "--collect-only", "-p", "no:cacheprovider"],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "foo"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "jax does not start: RuntimeError" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

@@ -64,7 +64,7 @@ def test_what_a_gpu_does_not_tell_is_missing_and_the_rest_is_not(with_library):
     with_library(made(refuses=("nvmlDeviceGetMigMode", "nvmlDeviceGetViolationStatus")))
     assert gpu.describe()[0]["mig"] is None
     assert gpu.describe()[0]["name"] == "GPU 0"
-    assert gpu.held_back_seconds() == 0
+    assert gpu.held_back_seconds() == (0,) * 4
 
 
 @pytest.mark.parametrize("library", [None, made(refuses=("nvmlInit",)), made(count=0)])
@@ -72,15 +72,16 @@ def test_without_library_driver_or_gpu_there_is_nothing_to_say(with_library, lib
     with_library(library)
     assert gpu.describe() == []
     assert gpu.clocks() == []
-    assert gpu.held_back_seconds() == 0
+    assert gpu.held_back_seconds() == ()
 
 
 def test_a_gpu_that_was_held_back_contaminates_what_was_measured_meanwhile(with_library):
     with_library(made(held_back=3_000_000_000))
-    assert gpu.held_back_seconds() == 3
-    start = Reading(0, 0, 0, 0, seconds=10.0, held_back_seconds=1.0)
-    assert Noise.between(start, Reading(0, 0, 0, 0, 12.0, 1.05)).contaminated is False
-    noise = Noise.between(start, Reading(0, 0, 0, 0, 12.0, 1.5))
+    assert gpu.held_back_seconds() == (3,) * 4
+    # What has been held back for long, and is no longer, hides nothing.
+    start = Reading(0, 0, 0, 0, seconds=10.0, held_back_seconds=(1000.0, 1.0))
+    assert Noise.between(start, Reading(0, 0, 0, 0, 12.0, (1000.0, 1.05))).contaminated is False
+    noise = Noise.between(start, Reading(0, 0, 0, 0, 12.0, (1000.0, 1.5)))
     assert noise.held_back == 0.25
     assert noise.contaminated
     assert Noise.from_dict(noise.as_dict()) == noise
