@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -37,20 +36,6 @@ _environment_option = click.option(
 )
 
 
-class _Progress:
-    """Says what is being done, a line each, once two seconds have gone."""
-
-    _AFTER_SECONDS = 2.0
-
-    def __init__(self) -> None:
-        self._start = time.monotonic()
-
-    def __call__(self, doing: str) -> None:
-        seconds = time.monotonic() - self._start
-        if seconds > self._AFTER_SECONDS:
-            click.echo(f"  {seconds:.0f} s: {doing}", err=True)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Is SeparableConv2D slower than Conv2D here? Reads what `pytest bench/ --benchmark-autosave` saved."""
@@ -78,10 +63,11 @@ def report(
       python -m analysis report results/0001_*.json --output reports/monday
     """
     # Imported here so that --help need not wait for pandas and matplotlib.
+    from analysis import terminal
     from analysis.report.build import build
     from analysis.report.folder import point_latest, write
 
-    tell = _Progress()
+    tell = terminal.Progress(lambda line: click.echo(line, err=True))
     with _one_sentence():
         tell("reading results")
         everything = _load(files)

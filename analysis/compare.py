@@ -119,6 +119,13 @@ def compare(base: Results, new: Results) -> Compared:
     )
 
 
+def changes(base: Results, new: Results) -> dict[str, dict[str, Any]]:
+    """By case, its row of ``Compared.cases``; empty where the two have none in common."""
+    if set(base.layers["id"]).isdisjoint(new.layers["id"]):
+        return {}
+    return {row["id"]: row for row in compare(base, new).cases.to_dict("records")}
+
+
 def _by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
     """What was measured of each case, a row a run."""
     found: dict[str, list[dict[str, Any]]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from analysis import traces, vectors
+from analysis import naming, traces, vectors
 from analysis.cost import DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from analysis.findings import UNEXPLAINED, Finding, Sight
 from analysis.roofline import BANDWIDTH
@@ -75,7 +75,7 @@ def _verb(rows: pd.DataFrame, one: str, several: str) -> str:
 def _generic_kernel(sight: Sight) -> Iterator[Finding]:
     """Kernels that oneDNN wrote for any convolution, in the place of some written for these."""
     rows = sight.kernels
-    rows = rows[(rows["of_limit"] < SLOW) & ~rows["implementation"].isin(["", traces.XLA])]
+    rows = rows[(rows["of_limit"] < SLOW) & ~rows["implementation"].isin(["", naming.XLA])]
     reference = rows["implementation"].str.startswith(("ref", "gemm:ref"))
     generic = (rows["operation"] == DEPTHWISE) & ~rows["implementation"].str.contains("dw")
     rows = rows.assign(kind=np.where(reference, "reference", "generic"))[reference | generic]
@@ -270,7 +270,7 @@ def _moved(
 
 
 def _transposes(sight: Sight) -> Iterator[Finding]:
-    rows = sight.of(traces.TRANSPOSE)
+    rows = sight.of(naming.TRANSPOSE)
     if rows.empty:
         return
     advice, tried = "", ()
@@ -312,7 +312,7 @@ def _xla_loops_over_groups(sight: Sight) -> Iterator[Finding]:
 
 
 def _xla_masks_dense_gradient(sight: Sight) -> Iterator[Finding]:
-    masks = sight.of(traces.MASK)
+    masks = sight.of(naming.MASK)
     rows = sight.kernels
     rows = rows[(rows["operation"] == DEPTHWISE) & (rows["role"] == WEIGHT_GRADIENT) & (rows["groups"] == 1)]
     if len(masks) and len(rows):
@@ -368,7 +368,7 @@ _DETECTORS: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _dispatch_dominates,
     _moved(
         "reorders",
-        traces.REORDER,
+        naming.REORDER,
         "oneDNN reorders weights into blocks and back at every step",
         "larger batches spread it over more images",
         "batch 8 times as large",
@@ -376,7 +376,7 @@ _DETECTORS: tuple[Callable[[Sight], Iterator[Finding]], ...] = (
     _transposes,
     _moved(
         "space_to_batch",
-        traces.SPACE_TO_BATCH,
+        naming.SPACE_TO_BATCH,
         "For the dilation, TensorFlow copies images into batches of smaller ones and back",
         "use strides or larger kernels instead of dilation",
     ),

@@ -61,7 +61,7 @@ def eager_operations(caller: Line) -> Iterator[Operation]:
 
 #: These hold the convolution that computes.
 _ATEN_WRAPPERS = frozenset({"aten::conv1d", "aten::conv2d", "aten::convolution", "aten::_convolution"})
-_ATEN = ("aten::", "mkldnn::", "graph_", "cpp_fused")
+_ATEN = ("aten::", "mkldnn::")
 
 
 def torch_operations(caller: Line) -> Iterator[Operation]:

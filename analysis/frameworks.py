@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
 from analysis import claims, pairs, trainings, verdicts
 from analysis.claims import Answer
-from analysis.compare import compare
-from analysis.results import Results, ResultsError
+from analysis.compare import changes
+from analysis.results import Results
 from analysis.wording import FRAMEWORKS
 from bench.cases import DENSE_OF
 
@@ -98,31 +99,26 @@ def chosen(everything: Results) -> dict[str, Results]:
     """
     runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in FRAMEWORKS]
     runs = [run for run in runs if run["environment"]["host"] == runs[-1]["environment"]["host"]]
-    of_campaign: dict[str, set[str]] = {}
+    measured_by: dict[str, set[str]] = {}
     for run in runs:
-        if run["turns_with"]:
-            of_campaign.setdefault(run["turns_with"][0], set()).add(run["environment"]["backend"])
-
-    def rank(run: Mapping[str, Any]) -> int:
-        """0: of another campaign, which compares other things."""
-        if not run["turns_with"]:
-            return 1
-        return 2 if len(of_campaign[run["turns_with"][0]]) > 1 else 0
-
+        measured_by.setdefault(_campaign(run), set()).add(run["environment"]["backend"])
+    # Other campaigns compare other things.
+    runs = [run for run in runs if not _campaign(run) or len(measured_by[_campaign(run)]) > 1]
     found = {}
     for backend in FRAMEWORKS:
-        own = [run for run in runs if run["environment"]["backend"] == backend and rank(run)]
+        own = [run for run in runs if run["environment"]["backend"] == backend]
         if own:
-            best = max(own, key=lambda run: (rank(run), run["run"]))
+            best = max(own, key=lambda run: (bool(_campaign(run)), run["run"]))
+            wanted = (best["fingerprint"], _campaign(best))
             found[backend] = everything.of_runs(
-                {
-                    run["run"]
-                    for run in own
-                    if run["fingerprint"] == best["fingerprint"]
-                    and (run["turns_with"] or [""])[0] == (best["turns_with"] or [""])[0]
-                }
+                {run["run"] for run in own if (run["fingerprint"], _campaign(run)) == wanted}
             )
     return found if len(found) > 1 else {}
+
+
+def _campaign(run: Mapping[str, Any]) -> str:
+    """Its name; empty for a run by itself."""
+    return run["turns_with"][0] if run["turns_with"] else ""
 
 
 def frameworks(everything: Results) -> Frameworks | None:
@@ -194,19 +190,18 @@ def _cases(of_each: Mapping[str, Results]) -> pd.DataFrame:
         for results in of_each.values()
         for row in results.layers.drop_duplicates("id")[["id", "layer", "direction"]].to_dict("records")
     }
-    changes = {
-        (slow, fast): _changes(of_each[slow], of_each[fast])
-        for slow in of_each
-        for fast in of_each
-        if slow != fast
-    }
+
+    @cache
+    def between(slow: str, fast: str) -> dict[str, dict[str, Any]]:
+        return changes(of_each[slow], of_each[fast])
+
     rows = []
     for case, row in known.items():
         taken = sorted((found[case], backend) for backend, found in seconds.items() if case in found)
         if len(taken) < 2:
             continue
         (_, fastest), (_, second), *_ = taken
-        change = changes[second, fastest][case]
+        change = between(second, fastest)[case]
         rows.append(
             {
                 **row,
@@ -225,11 +220,3 @@ def _cases(of_each: Mapping[str, Results]) -> pd.DataFrame:
         *("fastest", "runner_up", "lead", "lead_low", "lead_high", "decided"),
     ]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _changes(base: Results, new: Results) -> dict[str, dict[str, Any]]:
-    """By case, the row of ``compare.compare``; none where nothing is common."""
-    try:
-        return {row["id"]: row for row in compare(base, new).cases.to_dict("records")}
-    except ResultsError:
-        return {}

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import pairs, verdicts
-from analysis.compare import compare
+from analysis.compare import changes
 from analysis.results import Results
 from analysis.wording import speed
 from bench.cases import ConvCase
@@ -112,18 +112,15 @@ def _history(name: str, results: Results, by_label: Mapping[str, list[dict[str, 
     has = [set(one.layers["id"]) for one in of_label]
 
     @cache
-    def changes(base: int, new: int) -> dict[str, dict[str, Any]]:
-        """By case, the row of ``compare.compare``; none where nothing is common."""
-        if not has[base] & has[new]:
-            return {}
-        return {row["id"]: row for row in compare(of_label[base], of_label[new]).cases.to_dict("records")}
+    def between(base: int, new: int) -> dict[str, dict[str, Any]]:
+        return changes(of_label[base], of_label[new])
 
     rows = []
     for place, (label, here) in enumerate(zip(labels, of_label, strict=True)):
         for case, layers in here.layers.groupby("id", sort=False):
             first = next(one for one in range(place + 1) if case in has[one])
-            since = changes(first, place).get(case) if first < place else None
-            before = changes(place - 1, place).get(case) if place else None
+            since = between(first, place).get(case) if first < place else None
+            before = between(place - 1, place).get(case) if place else None
             rows.append(_row(layers.iloc[0]["case"], place, label, layers, since, before))
     return History(
         name,
@@ -131,7 +128,7 @@ def _history(name: str, results: Results, by_label: Mapping[str, list[dict[str, 
         tuple(one.environment for one in of_label),
         pd.DataFrame(rows, columns=_COLUMNS),
         tuple(_separable_slower(one) for one in of_label),
-        Counter(row["verdict"] for row in changes(0, len(labels) - 1).values()),
+        Counter(row["verdict"] for row in between(0, len(labels) - 1).values()),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from analysis import remedies, traces, verdicts
+from analysis import naming, remedies, verdicts
 from analysis.claims import Answer, counts
 from analysis.compare import Compared
 from analysis.detectors import TOGETHER
@@ -46,6 +47,21 @@ def explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
         yield f"not explained: {len(rows)} comparisons ({rows.iloc[0]['pair']}, ...): {reason}"
     if not found.pairs:
         yield "Trace some comparisons: pytest bench/ --profile telling --benchmark-autosave"
+
+
+class Progress:
+    """Says what is being done, a line each, once two seconds have gone."""
+
+    _AFTER_SECONDS = 2.0
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._start = time.monotonic()
+
+    def __call__(self, doing: str) -> None:
+        seconds = time.monotonic() - self._start
+        if seconds > self._AFTER_SECONDS:
+            self._write(f"  {seconds:.0f} s: {doing}")
 
 
 def compared(found: Compared) -> Iterator[str]:
@@ -161,7 +177,7 @@ def _operations(rows: pd.DataFrame) -> Iterator[str]:
     shown, small = rows[rows["share"] >= _SMALL], rows[rows["share"] < _SMALL]
     for row in shown.to_dict("records"):
         what = f"{row['operation']} {row['role'].replace('_', ' ')}".strip()
-        named = row["implementation"] == traces.XLA and row["bound_by"]
+        named = row["implementation"] == naming.XLA and row["bound_by"]
         ran = row["name"] if named else row["implementation"]
         limit = ""
         if row["bound_by"]:

@@ -1,8 +1,8 @@
 """Measures several environments in lock-step: ``python -m bench.campaign --environments tf220,tf221``.
 
 One living process an environment, the same comparison in all of them, taking turns slice by slice, one
-running at a time: drift of the machine hits all alike and does not pass for a
-change. A replicate means fresh processes. Each environment ends with one ordinary result file a replicate.
+running at a time: drift of the machine hits all alike and does not pass for a change. A replicate means
+fresh processes. Each environment ends with one ordinary result file a replicate.
 """
 
 from __future__ import annotations
@@ -294,7 +294,8 @@ def main(
             members = [Member(environment, folder, campaign, options) for environment in found]
             members = [member for member in members if not member.result.exists()]
             progress.replicate = number - 1
-            for some in [[member] for member in members] if one_by_one else [members] if members else []:
+            groups = [[member] for member in members] if one_by_one else [members]
+            for some in filter(None, groups):
                 replicate(some, case_timeout, f"{name}-{number}", progress)
     except KeyboardInterrupt:
         click.echo("\nEverything finished is kept; the same command goes on.", err=True)

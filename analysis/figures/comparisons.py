@@ -23,6 +23,7 @@ from analysis.figures.style import (
     as_text,
     logarithmic,
     plain,
+    reach,
 )
 from analysis.sweeps import PANELS
 from bench.cases import DIRECTIONS
@@ -192,7 +193,7 @@ def named_shapes(pairs: pd.DataFrame) -> Figure | None:
         axis.errorbar(
             chosen["ratio"],
             y,
-            xerr=_reach(chosen),
+            xerr=reach(chosen["ratio"], chosen["low"], chosen["high"]),
             fmt="o",
             markersize=3.5,
             linewidth=1,
@@ -216,12 +217,6 @@ def _points_with_intervals(
     axis: Axes, x: np.ndarray | pd.Series, rows: pd.DataFrame, colour: str, label: str
 ) -> None:
     axis.errorbar(
-        x, rows["ratio"], yerr=_reach(rows), fmt="o", markersize=3.5, linewidth=1, color=colour, label=label,
-        rasterized=len(rows) > MANY,
+        x, rows["ratio"], yerr=reach(rows["ratio"], rows["low"], rows["high"]), fmt="o", markersize=3.5,
+        linewidth=1, color=colour, label=label, rasterized=len(rows) > MANY,
     )  # fmt: skip
-
-
-def _reach(rows: pd.DataFrame) -> np.ndarray:
-    """The interval as distances from the ratio. The median of few values may lie on its edge."""
-    below, above = rows["ratio"] - rows["low"], rows["high"] - rows["ratio"]
-    return np.maximum(0, np.array([below, above], dtype=float))

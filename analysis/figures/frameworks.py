@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import DIRECTION_COLOURS, FAINT, INK, MANY, logarithmic
+from analysis.figures.style import DIRECTION_COLOURS, FAINT, INK, MANY, logarithmic, reach
 from analysis.wording import FRAMEWORKS
 from bench.cases import DIRECTIONS
 
@@ -68,7 +68,4 @@ def _corner(axis: plt.Axes, x: float, y: float, words: str) -> None:
 
 
 def _reach(rows: pd.DataFrame, backend: str) -> np.ndarray:
-    """The interval as distances from the ratio. The median of few values may lie on its edge."""
-    ratio, low, high = (rows[f"{backend}_{name}"] for name in ("ratio", "low", "high"))
-    reach = np.maximum(0, np.array([ratio - low, high - ratio], dtype=float))
-    return np.where(np.isfinite(reach), reach, 0)
+    return reach(*(rows[f"{backend}_{name}"] for name in ("ratio", "low", "high")))

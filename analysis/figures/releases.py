@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import verdicts
-from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR, as_text
+from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR, as_text, reach
 from analysis.releases import History
 from bench.cases import DENSE_OF
 
@@ -42,14 +42,10 @@ def over_time(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
             colour = SEPARABLE_COLOUR if layer in DENSE_OF else DENSE_COLOUR
             first = float(rows.iloc[0]["seconds"]) * 1e3
             level = first * rows["relative"]
-            reach = np.maximum(
-                0, first * np.array([rows["relative"] - rows["low"], rows["high"] - rows["relative"]])
-            )
-            finite = np.where(np.isfinite(reach), reach, 0)
             axis.errorbar(
                 rows["place"],
                 level,
-                yerr=finite,
+                yerr=reach(level, first * rows["low"], first * rows["high"]),
                 fmt="o-",
                 markersize=3,
                 linewidth=1.2,

@@ -11,6 +11,7 @@ import matplotlib as mpl
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -67,6 +68,15 @@ def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float 
             which.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
             which.set_major_formatter(FuncFormatter(lambda value, _, s=scale: f"{value / s:g}"))
             which.set_minor_locator(NullLocator())
+
+
+def reach(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """An interval as distances from its value, below and above, as matplotlib wants them.
+
+    The median of few values may lie on its interval's edge; an interval without end is not drawn.
+    """
+    distances = np.maximum(0, np.array([value - low, high - value], dtype=float))
+    return np.where(np.isfinite(distances), distances, 0)
 
 
 def plain(value: float) -> str:

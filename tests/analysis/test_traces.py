@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import events, hlo, traces
+from analysis import events, hlo, naming, traces
 from analysis.xplane import TraceError
 from bench.cases import ConvCase
 from tests.analysis import made_traces as made
@@ -151,7 +151,7 @@ def test_without_its_program_an_instruction_has_its_name_and_no_meaning(tmp_path
     ],
 )
 def test_types_of_operations_are_named_whatever_onednn_calls_them(raw, case, expected):
-    assert traces.of_type(raw, case) == expected
+    assert naming.of_type(raw, case) == expected
 
 
 def test_the_log_names_the_implementation_and_divides_off_the_reorders(tmp_path):
@@ -320,4 +320,4 @@ def test_a_gradient_in_jaxs_program_is_known_by_its_shape(case, line, expected):
     metadata = 'metadata={op_name="jit(train)/transpose(jvp())/conv_general_dilated"}'
     text = f"HloModule m\n\nENTRY %main (a: f32[1]) -> f32[1] {{\n  ROOT %it = {line}, {metadata}\n}}\n"
     (program,) = hlo.parse(text)
-    assert traces.of_structure(program, "it", case) == expected
+    assert naming.of_structure(program, "it", case) == expected
