@@ -102,7 +102,9 @@ class Member:
         self._made = self.result.with_suffix(".unfinished")
         storage = folder / "unfinished" / f"{self.label}-{self.replicate:04}"
         self._command = [
-            *(environment.python, "-m", "pytest", "bench/bench_layers.py", "--benchmark-quiet"),
+            # What claims set against each other takes no turns: one process after the other measures it.
+            *(environment.python, "-m", "pytest", "bench/bench_layers.py", "bench/bench_claims.py"),
+            *("--benchmark-quiet",),
             *("-p", "no:cacheprovider", "--resume", f"--benchmark-storage=file://{storage.absolute()}"),
             *(f"--benchmark-json={self._made.absolute()}", f"--shuffle-seed={self.replicate}", *options),
         ]
@@ -172,8 +174,8 @@ def replicate(
             _together(group if rounds % 2 == 0 else group[::-1], f"{name}-{place}-{time.time_ns():x}")
             for member in group:
                 _must_go_on(member)
-                if not member.place and not member.result.exists():
-                    # It died, and its journal knows of what; it arrives where it was.
+                while not member.place and not member.result.exists():
+                    # It died, and its journal knows of what; it arrives where it was, or dies again.
                     member.start(case_timeout)
                     _must_go_on(member)
             rounds += 1

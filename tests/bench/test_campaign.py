@@ -14,7 +14,7 @@ import pytest
 
 from analysis import results
 from analysis.compare import compare
-from bench import campaign
+from bench import campaign, claims
 from bench.campaign import CampaignError
 
 PROJECT = Path(__file__).parents[2]
@@ -106,6 +106,28 @@ def test_one_process_runs_at_a_time(made):
     # And they take turns: the baton changes hands far more often than there are comparisons.
     changes = sum(one[2] != other[2] for one, other in pairwise(in_order))
     assert changes > 5 * CASES
+
+
+def test_the_grid_of_claims_is_measured_with_what_claims_set_against_each_other(tmp_path):
+    asked = {(trial.case.id, trial.base.id) for trial in claims.contrasts(("CPU:0",))}
+    fatal = "depthwise_conv2d-forward-8x32x32x64-f64-k3-nobias-xla"
+    (tmp_path / "faults.json").write_text(json.dumps({fatal: {"signal": 11}}))
+    environments = f"a=current,b=current:BENCH_FAULTS={tmp_path}/faults.json"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench.campaign", "--environments", environments, "--name", "made"),
+            *("--storage", str(tmp_path), "--replicates", "1", "--grid", "claims"),
+            *("-p", "tests.bench.made_framework", "--benchmark-max-time=0.005"),
+        ],
+        cwd=PROJECT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    measured = {
+        label: {(row.case.id, row.base.id) for row in load(tmp_path, label).contrasts.itertuples()}
+        for label in ("a", "b")
+    }
+    assert measured["a"] == asked
+    assert measured["b"] == {ids for ids in asked if fatal not in ids}
 
 
 @pytest.mark.parametrize("count", range(2, 12))
