@@ -94,25 +94,28 @@ class Frameworks:
 def chosen(everything: Results) -> dict[str, Results]:
     """By backend, the runs to set against each other, all of the machine of the newest run.
 
-    Of each backend one environment: of the newest campaign over several backends, else of its newest run
-    by itself. Empty where only one backend was measured.
+    Of each backend one environment: that of the newest campaign over several backends, with all campaigns
+    over the same environments, else that of its newest run by itself. Empty where only one backend was
+    measured.
     """
     runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in FRAMEWORKS]
     runs = [run for run in runs if run["environment"]["host"] == runs[-1]["environment"]["host"]]
-    measured_by: dict[str, set[str]] = {}
+    #: By campaign, what it set against each other.
+    measured: dict[str, dict[str, str]] = {}
     for run in runs:
-        measured_by.setdefault(_campaign(run), set()).add(run["environment"]["backend"])
+        measured.setdefault(_campaign(run), {})[run["fingerprint"]] = run["environment"]["backend"]
     # Other campaigns compare other things.
-    runs = [run for run in runs if not _campaign(run) or len(measured_by[_campaign(run)]) > 1]
+    runs = [run for run in runs if not _campaign(run) or len(set(measured[_campaign(run)].values())) > 1]
+
+    def of_what(run: Mapping[str, Any]) -> tuple[str, object]:
+        return run["fingerprint"], _campaign(run) and measured[_campaign(run)]
+
     found = {}
     for backend in FRAMEWORKS:
         own = [run for run in runs if run["environment"]["backend"] == backend]
         if own:
             best = max(own, key=lambda run: (bool(_campaign(run)), run["run"]))
-            wanted = (best["fingerprint"], _campaign(best))
-            found[backend] = everything.of_runs(
-                {run["run"] for run in own if (run["fingerprint"], _campaign(run)) == wanted}
-            )
+            found[backend] = everything.of_runs({run["run"] for run in own if of_what(run) == of_what(best)})
     return found if len(found) > 1 else {}
 
 
@@ -135,10 +138,19 @@ def frameworks(everything: Results) -> Frameworks | None:
         ratios,
         cases,
         {
-            backend: claims.ledger(results, tables[backend], trainings.chosen(results))
+            # Trainings take no part in campaigns.
+            backend: claims.ledger(
+                results, tables[backend], trainings.chosen(_environment(everything, results))
+            )
             for backend, results in of_each.items()
         },
     )
+
+
+def _environment(everything: Results, some: Results) -> Results:
+    """All runs of the environment of ``some``."""
+    runs = everything.runs
+    return everything.of_runs(set(runs.loc[runs["fingerprint"] == some.environment["fingerprint"], "run"]))
 
 
 def _ratios(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

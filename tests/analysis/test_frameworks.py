@@ -116,6 +116,18 @@ def test_campaigns_over_other_things_stay_out(tmp_path):
     }
 
 
+def test_several_campaigns_over_frameworks_count_together(tmp_path):
+    files = [
+        save(tmp_path, backend, n, skip=("fast",)) for backend in ("tensorflow", "jax") for n in (1, 2, 3)
+    ]
+    others = ("slow on all", "slow on jax")
+    for backend in ("tensorflow", "jax"):
+        files += [save(tmp_path, backend, n, campaign="later", skip=others) for n in (4, 5, 6)]
+    found = frameworks.frameworks(results.load(files))
+    assert set(found.ratios["name"]) == set(CASES)
+    assert found.cases["decided"].all()
+
+
 def test_a_campaign_over_frameworks_is_a_section_of_its_own_and_no_history(tmp_path):
     everything = measured(tmp_path)
     assert releases.histories(everything) == []
@@ -132,11 +144,12 @@ def test_a_campaign_over_frameworks_is_a_section_of_its_own_and_no_history(tmp_p
 
 
 def test_the_newest_campaign_is_not_mixed_with_older_runs_of_the_same_environments(tmp_path):
-    files = [save(tmp_path, backend, 1, campaign="old") for backend in ("tensorflow", "jax")]
+    files = [save(tmp_path, backend, 1, campaign="old") for backend in RATIOS]
     files += [save(tmp_path, "tensorflow", 2, campaign="")]
     files += [save(tmp_path, backend, 3, campaign="new") for backend in ("tensorflow", "jax")]
     chosen = frameworks.chosen(results.load(files))
     assert {backend: [turns[0] for turns in one.runs["turns_with"]] for backend, one in chosen.items()} == {
         "tensorflow": ["new"],
         "jax": ["new"],
+        "torch": ["old"],
     }
