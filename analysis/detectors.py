@@ -7,7 +7,8 @@ oneDNN's log, the instruction in XLA's program. Slow kernels that no detector sp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,12 +44,12 @@ def find(sight: Sight) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: -finding.seconds))
 
 
-def _in_words(row: pd.Series) -> str:
+def _in_words(row: Mapping[str, Any]) -> str:
     return f"{row['operation']} {row['role'].replace('_', ' ')}"
 
 
-def _each(rows: pd.DataFrame) -> Iterator[pd.Series]:
-    return (row for _, row in rows.iterrows())
+def _each(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return rows.to_dict("records")
 
 
 def _listed(rows: pd.DataFrame, *, implementations: bool = True) -> str:
@@ -94,7 +95,7 @@ def _generic_kernel(sight: Sight) -> Iterator[Finding]:
         )
 
 
-def _cause(row: pd.Series, case: ConvCase) -> str:
+def _cause(row: Mapping[str, Any], case: ConvCase) -> str:
     """Why oneDNN had nothing better, as far as its sources and this case say."""
     if row["kind"] == "reference" and case.dtype in _HALF:
         return case.dtype

@@ -320,26 +320,30 @@ def _with_log(table: pd.DataFrame, log: pd.DataFrame, file: Path, problems: list
 
     The trace sees an operation with its reorders; the log's own proportions divide it.
     """
-    reorders = []
-    for (operation, role), rows in log[log["role"] != ""].groupby(["operation", "role"], sort=False):
-        index = table.index[(table["operation"] == operation) & (table["role"] == role)]
-        if len(index) != 1:
-            problems.append(f"{file} has a {operation} {role} that the trace shows {len(index)} times")
+    rows = table.to_dict("records")
+    for (operation, role), logged in log[log["role"] != ""].groupby(["operation", "role"], sort=False):
+        own = [row for row in rows if (row["operation"], row["role"]) == (operation, role)]
+        if len(own) != 1:
+            problems.append(f"{file} has a {operation} {role} that the trace shows {len(own)} times")
             continue
-        kernel = rows[rows["primitive"] == "convolution"]
-        reorder = rows.loc[rows["primitive"] != "convolution", "seconds_a_step"].sum()
-        logged = kernel["seconds_a_step"].sum()
-        table.loc[index, "implementation"] = " + ".join(dict.fromkeys(kernel["implementation"]))
-        table.loc[index, "logged_seconds_a_step"] = logged
-        table.loc[index, "padded"] = bool(kernel["padded"].any())
+        (row,) = own
+        is_kernel = logged["primitive"] == "convolution"
+        kernel, reorder = logged[is_kernel], float(logged.loc[~is_kernel, "seconds_a_step"].sum())
+        row["implementation"] = " + ".join(dict.fromkeys(kernel["implementation"]))
+        row["logged_seconds_a_step"] = float(kernel["seconds_a_step"].sum())
+        row["padded"] = bool(kernel["padded"].any())
         if reorder > 0:
-            part = table.loc[index].copy()
-            share = reorder / (reorder + logged)
+            part = {
+                **row,
+                "operation": REORDER,
+                "role": "",
+                "name": f"reorder for {operation} {role}",
+                "implementation": "oneDNN",
+                "logged_seconds_a_step": reorder,
+            }
+            share = reorder / (reorder + row["logged_seconds_a_step"])
             for column in ("seconds_a_step", "running_seconds_a_step", "share"):
-                table.loc[index, column] *= 1 - share
                 part[column] *= share
-            part[["operation", "role", "implementation"]] = REORDER, "", "oneDNN"
-            part["name"] = f"reorder for {operation} {role}"
-            part["logged_seconds_a_step"] = reorder
-            reorders.append(part)
-    return pd.concat([table, *reorders], ignore_index=True)
+                row[column] *= 1 - share
+            rows.append(part)
+    return pd.DataFrame(rows, columns=table.columns)
