@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from analysis import results
+from analysis import calibration, results
 from analysis.__main__ import main
 from analysis.compare import compare
 from analysis.results import ResultsError
@@ -253,6 +253,18 @@ def test_calibration_injects_twice_what_is_detectable_and_counts_what_is_found(t
     assert result.exit_code == 0, result.output
     assert "s0: 4 slowed, 4 found; 36 others, 0 called different" in result.output
     assert "4 of 4 slowed cases (100 %) are called slower; 0 of 36 others (0 %)" in result.output
+
+
+def test_the_committed_calibration_says_what_the_readme_tells():
+    """Whoever changes the statistics changes what the README may say of them."""
+    committed = Path(__file__).parents[2] / "reports" / "example" / "calibration"
+    in_turns, one_by_one = (
+        calibration.same(committed / name).iloc[0] for name in ("power", "power-one-by-one")
+    )
+    assert (in_turns["cases"], in_turns["false"], one_by_one["false"]) == (20, 0, 0)
+    assert (f"{in_turns['detectable']:.0%}", f"{one_by_one['detectable']:.0%}") == ("3%", "9%")
+    slowed = calibration.slowed(committed / "slowed", committed / "faults").sum(numeric_only=True)
+    assert slowed.to_dict() == {"slowed": 20, "found": 19, "others": 180, "false": 2}
 
 
 @pytest.mark.parametrize(
