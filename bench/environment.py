@@ -90,11 +90,12 @@ class Reading:
     held_back_seconds: tuple[float, ...] = ()
 
     @classmethod
-    def now(cls) -> Reading:
+    def now(cls, device: str = "CPU:0") -> Reading:
+        """GPUs matter where ``device`` is one."""
         cpu_line = _read("/proc/stat") or ""
         fields = [int(field) for field in cpu_line.partition("\n")[0].split()[1:9]]
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        of_gpus = (time.monotonic(), gpu.held_back_seconds())
+        of_gpus = (time.monotonic(), gpu.held_back_seconds() if device.startswith("GPU") else ())
         if len(fields) < 8:
             return cls(0, 0, 0, switches, *of_gpus)
         return cls(sum(fields), fields[3] + fields[4], fields[7], switches, *of_gpus)

@@ -140,9 +140,9 @@ class Measurements:
 
         def measure_both() -> Outcome:
             original, outcome = (self.settled(self.prepare(each)) for each in (base, case))
-            start = Reading.now()
+            start = Reading.now(case.device)
             samples = measure([original.workload.call, outcome.workload.call], self.budget, self.clock)
-            outcome.noise = Noise.between(start, Reading.now())
+            outcome.noise = Noise.between(start, Reading.now(case.device))
             outcome.samples = samples[1]
             outcome.paired = paired_ratio(samples[1], samples[0])
             return outcome
@@ -211,10 +211,11 @@ class Measurements:
             return outcomes
         try:
             with self._begun(name):
-                start = Reading.now()
+                device = cases[0].device
+                start = Reading.now(device)
                 another = (self.baton.another,) if self.baton else ()
                 samples = measure(calls, self.budget, self.clock, *another)
-                noise = Noise.between(start, Reading.now())
+                noise = Noise.between(start, Reading.now(device))
         except Died as error:
             return {case: Outcome(error=error) for case in cases}
         for outcome, taken in zip(ready.values(), samples, strict=False):

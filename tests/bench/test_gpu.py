@@ -79,6 +79,8 @@ def test_a_gpu_that_was_held_back_contaminates_what_was_measured_meanwhile(with_
     with_library(made(held_back=3_000_000_000))
     assert gpu.held_back_seconds() == (3,) * 4
     # What has been held back for long, and is no longer, hides nothing.
+    assert Reading.now("GPU:0").held_back_seconds == (3,) * 4
+    assert Reading.now("CPU:0").held_back_seconds == ()
     start = Reading(0, 0, 0, 0, seconds=10.0, held_back_seconds=(1000.0, 1.0))
     assert Noise.between(start, Reading(0, 0, 0, 0, 12.0, (1000.0, 1.05))).contaminated is False
     noise = Noise.between(start, Reading(0, 0, 0, 0, 12.0, (1000.0, 1.5)))
