@@ -15,7 +15,9 @@ from analysis.wording import speed
 from bench import claims
 from bench.claims import Claim, Trial
 
-HOLDS, REFUTED, MIXED, UNDECIDED, NOT_MEASURED = "holds", "refuted", "mixed", "undecided", "not measured"
+HOLDS, REFUTED, MIXED, UNDECIDED = "holds", "refuted", "mixed", "undecided"
+PARTLY, NOT_MEASURED = "partly measured", "not measured"
+WORDS = (HOLDS, REFUTED, MIXED, UNDECIDED, PARTLY, NOT_MEASURED)
 MEASURE = "pytest bench/ --grid claims --benchmark-autosave"
 TRAIN = "pytest bench/bench_mnist.py --benchmark-autosave"
 
@@ -42,12 +44,19 @@ class Answer:
 
     @property
     def word(self) -> str:
-        decided = {outcome.as_claimed for outcome in self.outcomes} - {None}
-        if not self.outcomes:
+        """One of :data:`WORDS`. What holds does so in all its parts, and one that does not refutes it.
+
+        A claim about a network is decided by its training; its layers alone are beside the point.
+        """
+        trained = [outcome.as_claimed for outcome in self.outcomes if outcome.trial is None]
+        parts = trained or [outcome.as_claimed for outcome in self.outcomes]
+        if not parts:
             return NOT_MEASURED
-        if not decided:
-            return UNDECIDED
-        return MIXED if len(decided) > 1 else HOLDS if True in decided else REFUTED
+        if False in parts:
+            return MIXED if True in parts else REFUTED
+        if self.missing and not trained:
+            return PARTLY
+        return HOLDS if all(parts) else UNDECIDED
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -147,4 +156,4 @@ def as_claimed(trial: Trial, ratio: Estimate, verdict: str) -> bool | None:
 def counts(answers: Iterable[Answer]) -> dict[str, int]:
     """Claims by answer."""
     words = [answer.word for answer in answers]
-    return {word: words.count(word) for word in (HOLDS, REFUTED, MIXED, UNDECIDED, NOT_MEASURED)}
+    return {word: words.count(word) for word in WORDS}

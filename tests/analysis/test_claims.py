@@ -86,7 +86,9 @@ RATIOS = {"slower": 1.5, "faster": 0.1, "not faster": 1.5}
 def test_claims_hold_where_everything_is_as_claimed(tmp_path):
     answers = ledger(measured(tmp_path, lambda one: RATIOS[one.expects]))
     for name, answer in answers.items():
-        if answer.claim.trials:
+        if answer.claim.training and answer.claim.trials:
+            assert answer.word == "partly measured"
+        elif answer.claim.trials:
             # Some of the same cases are claimed to be slower by one and faster by another.
             assert answer.word in ("holds", "mixed", "refuted"), name
     assert answers["tensorflow-60312"].word == "holds"
@@ -109,8 +111,32 @@ def test_what_was_not_measured_names_the_command(tmp_path):
     assert answers["tensorflow-12132-channels"].missing == (claims.MEASURE,)
     assert answers["article-less-accurate"].missing == (claims.TRAIN,)
     # Half of it was measured by the default grid.
-    assert answers["tensorflow-42664"].word == "holds"
+    assert answers["tensorflow-42664"].word == "partly measured"
     assert answers["tensorflow-42664"].missing == (claims.MEASURE,)
+    # What shall be slower is slower, and what shall be faster is not: that is enough.
+    slow = results.load([made.save(tmp_path, made.comparison_rows(ConvCase(), 0.002, 1.4))])
+    assert ledger(slow)["tensorflow-42664"].word == "refuted"
+
+
+def test_a_claim_holds_in_all_its_parts_or_not_at_all():
+    (claim,) = (claim for claim in public.load() if claim.id == "flops")
+
+    def word(*parts, missing=(), trained=()):
+        outcomes = [claims.Outcome(part, "", trial=claim.trials[0]) for part in parts]
+        outcomes += [claims.Outcome(part, "") for part in trained]
+        return claims.Answer(claim, "CPU:0", tuple(outcomes), missing).word
+
+    assert word(True, True) == "holds"
+    assert word(True, None) == "undecided"
+    assert word(None) == "undecided"
+    assert word(None, False) == "refuted"
+    assert word(True, False, None) == "mixed"
+    assert word(True, missing=("measure it",)) == "partly measured"
+    assert word(True, False, missing=("measure it",)) == "mixed"
+    assert word(missing=("measure it",)) == "not measured"
+    # Of a network its training decides.
+    assert word(True, True, trained=(False,), missing=("measure it",)) == "refuted"
+    assert word(False, trained=(True,)) == "holds"
 
 
 def test_trainings_answer_what_only_they_can(tmp_path):
@@ -128,13 +154,7 @@ def test_the_command_prints_the_ledger_and_writes_it(tmp_path):
     assert "refuted: It is slower for every number of channels from 32 to 2048." in result.output
     assert result.output.splitlines()[-1].startswith(f"Of {len(public.load())} claims: holds")
     content = json.loads(file.read_text())["claims"]
-    assert {entry["answer"] for entry in content} <= {
-        "holds",
-        "refuted",
-        "mixed",
-        "undecided",
-        "not measured",
-    }
+    assert {entry["answer"] for entry in content} <= set(claims.WORDS)
     (flops,) = (entry for entry in content if entry["id"] == "flops")
     assert flops["outcomes"][0]["interval"][0] < flops["outcomes"][0]["ratio"]
 
