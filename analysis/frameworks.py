@@ -64,7 +64,9 @@ class Frameworks:
             f"{int((common[f'{backend}_verdict'] == verdicts.SLOWER).sum())} with {FRAMEWORKS[backend]}"
             for backend in self.backends
         )
-        yield f"Of {len(common)} comparisons measured on all, SeparableConv2D is slower in {counted}."
+        yield (
+            f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in {counted}."
+        )
         everywhere = int((common["slower"] == EVERYWHERE).sum())
         alone = common.loc[common["slower"] == ONE, "slower_on"].value_counts()
         said = [

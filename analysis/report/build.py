@@ -62,16 +62,17 @@ def _build(
     gains = remedies.table(results, table)
     trained = trainings.chosen(results)
     learned = trainings.sentences(results, trained)
-    sentences = [
-        *answer.in_order(answer.sentences(table, found), answer.why(explained), answer.what_to_do(gains)),
-        *learned[:2],
-    ]
     told = why.told(explained, gains, folder, drawings)
     operations = why.pictures(explained, ceilings, drawings)
     trainings_drawn = mnist.pictures(trained, drawings)
     tell("comparing environments")
     changed = releases.sections(everything, drawings)
     backends = frameworks.section(everything, drawings)
+    sentences = [
+        *answer.in_order(answer.sentences(table, found), answer.why(explained), answer.what_to_do(gains)),
+        *learned[:2],
+        *(backends.found.sentences[:2] if backends else ()),
+    ]
     ledger = claims.ledger(results, table, trained)
     part_sums = parts.table(results)
     cautions = _cautions(results)
