@@ -65,7 +65,8 @@ class Frameworks:
             for backend in self.backends
         )
         yield (
-            f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in {counted}."
+            f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in "
+            f"{counted}."
         )
         everywhere = int((common["slower"] == EVERYWHERE).sum())
         alone = common.loc[common["slower"] == ONE, "slower_on"].value_counts()
