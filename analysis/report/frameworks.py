@@ -15,6 +15,7 @@ from analysis.report.drawing import Drawings
 from analysis.report.pictures import Picture
 from analysis.report.tables import NUMBER, VERDICT, Column, Table
 from analysis.results import Results
+from analysis.verdicts import SLOWER
 from analysis.wording import FRAMEWORKS, milliseconds, number
 
 
@@ -85,7 +86,9 @@ def _ratios(found: Frameworks) -> Table:
                 for backend in found.backends
                 for cell in (_known(row[f"{backend}_ratio"], number), row[f"{backend}_verdict"])
             ),
-            row["slower_on"],
+            ", ".join(
+                FRAMEWORKS[backend] for backend in found.backends if row[f"{backend}_verdict"] == SLOWER
+            ),
         ]
         for row in found.ratios.to_dict("records")
     ]
