@@ -48,10 +48,12 @@ class Answer:
 
         A claim about a network is decided by its training; its layers alone are beside the point.
         """
-        trained = [outcome.as_claimed for outcome in self.outcomes if outcome.trial is None]
-        parts = trained or [outcome.as_claimed for outcome in self.outcomes]
-        if not parts:
+        if not self.outcomes:
             return NOT_MEASURED
+        trained = [outcome.as_claimed for outcome in self.outcomes if outcome.trial is None]
+        if self.claim.training and not trained:
+            return PARTLY
+        parts = trained or [outcome.as_claimed for outcome in self.outcomes]
         if False in parts:
             return MIXED if True in parts else REFUTED
         if self.missing and not trained:

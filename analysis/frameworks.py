@@ -140,20 +140,16 @@ def frameworks(everything: Results) -> Frameworks | None:
         {backend: results.environment for backend, results in of_each.items()},
         ratios,
         cases,
-        {
-            # Trainings take no part in campaigns.
-            backend: claims.ledger(
-                results, tables[backend], trainings.chosen(_environment(everything, results))
-            )
-            for backend, results in of_each.items()
-        },
+        {backend: _ledger(everything, results) for backend, results in of_each.items()},
     )
 
 
-def _environment(everything: Results, some: Results) -> Results:
-    """All runs of the environment of ``some``."""
+def _ledger(everything: Results, some: Results) -> list[Answer]:
+    """Of the environment of ``some``: what ``python -m analysis claims`` says of it."""
     runs = everything.runs
-    return everything.of_runs(set(runs.loc[runs["fingerprint"] == some.environment["fingerprint"], "run"]))
+    of_it = set(runs.loc[runs["fingerprint"] == some.environment["fingerprint"], "run"])
+    own = everything.of_runs(of_it).by_themselves()
+    return claims.ledger(own, pairs.table(own), trainings.chosen(own))
 
 
 def _ratios(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -106,7 +106,7 @@ def claims(answers: list[Answer]) -> Iterator[str]:
     """The ledger."""
     for answer in answers:
         yield f"{answer.word}: {answer.claim.statement}"
-        yield f"  claimed in {answer.claim.source}, on {answer.claim.made_on}; here on {answer.device}"
+        yield f"  {answer.claim.source}; made on: {answer.claim.made_on}; here on: {answer.device}"
         for outcome in answer.outcomes:
             mark = {True: "as claimed", False: "not so", None: "undecided"}[outcome.as_claimed]
             yield f"  {mark}: {outcome.says}"
