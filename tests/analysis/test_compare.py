@@ -263,6 +263,12 @@ def test_the_committed_calibration_says_what_the_readme_tells():
     )
     assert (in_turns["cases"], in_turns["false"], one_by_one["false"]) == (20, 0, 0)
     assert (f"{in_turns['detectable']:.0%}", f"{one_by_one['detectable']:.0%}") == ("3%", "9%")
+    same = calibration.same(committed / "same")
+    assert (len(same), same["cases"].sum(), same["false"].sum()) == (6, 2076, 0)
+    assert [f"{change:.0%}" for change in (same["detectable"].min(), same["detectable"].max())] == [
+        "14%",
+        "18%",
+    ]
     slowed = calibration.slowed(committed / "slowed", committed / "faults").sum(numeric_only=True)
     assert slowed.to_dict() == {"slowed": 20, "found": 19, "others": 180, "false": 2}
 
