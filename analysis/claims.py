@@ -31,6 +31,10 @@ class Outcome:
     ratio: Estimate | None = None
     trial: Trial | None = None
 
+    @property
+    def word(self) -> str:
+        return {True: "as claimed", False: "not so", None: "undecided"}[self.as_claimed]
+
 
 @dataclass(frozen=True)
 class Answer:

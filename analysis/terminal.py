@@ -108,8 +108,7 @@ def claims(answers: list[Answer]) -> Iterator[str]:
         yield f"{answer.word}: {answer.claim.statement}"
         yield f"  {answer.claim.source}; made on: {answer.claim.made_on}; here on: {answer.device}"
         for outcome in answer.outcomes:
-            mark = {True: "as claimed", False: "not so", None: "undecided"}[outcome.as_claimed]
-            yield f"  {mark}: {outcome.says}"
+            yield f"  {outcome.word}: {outcome.says}"
         for command in answer.missing:
             yield f"  to measure {'the rest' if answer.outcomes else 'it'}: {command}"
     counted = ", ".join(f"{word} {count}" for word, count in counts(answers).items() if count)
