@@ -48,10 +48,6 @@ def _in_words(row: Mapping[str, Any]) -> str:
     return f"{row['operation']} {row['role'].replace('_', ' ')}"
 
 
-def _each(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return rows.to_dict("records")
-
-
 def _listed(rows: pd.DataFrame, *, implementations: bool = True) -> str:
     """Kernels with what ran them and how far they are from their limits.
 
@@ -65,7 +61,7 @@ def _listed(rows: pd.DataFrame, *, implementations: bool = True) -> str:
             if row["overlapped"] > TOGETHER
             else f"{percent(row['of_limit'])} of its limit)"
         )
-        for row in _each(rows)
+        for row in rows.to_dict("records")
     )
 
 
@@ -80,7 +76,7 @@ def _generic_kernel(sight: Sight) -> Iterator[Finding]:
     reference = rows["implementation"].str.startswith(("ref", "gemm:ref"))
     generic = (rows["operation"] == DEPTHWISE) & ~rows["implementation"].str.contains("dw")
     rows = rows.assign(kind=np.where(reference, "reference", "generic"))[reference | generic]
-    rows["cause"] = [_cause(row, sight.case) for row in _each(rows)]
+    rows["cause"] = [_cause(row, sight.case) for row in rows.to_dict("records")]
     for (kind, cause), alike in rows.groupby(["kind", "cause"], sort=False):
         condition, advice, tried = _REMEDIES_OF_GENERIC[cause]
         yield sight.finding(
@@ -182,7 +178,7 @@ def _bound_by_bandwidth(sight: Sight) -> Iterator[Finding]:
         parts = ", ".join(
             f"{_in_words(row)} ({row['bytes_per_second'] / 1e9:.3g} GB/s, {percent(row['of_limit'])} of what "
             f"memory allows for {row['bytes'] / 2**20:.2g} MiB; {row['flops_per_byte']:.2g} FLOP a byte)"
-            for row in _each(rows)
+            for row in rows.to_dict("records")
         )
         yield sight.finding(
             "bandwidth_bound",
@@ -196,8 +192,10 @@ def _empty_lanes(sight: Sight) -> Iterator[Finding]:
     """Kernels work on channels in vectors, and oneDNN's log shows tensors padded to whole ones."""
     rows = sight.kernels
     rows = rows.assign(
-        channels=[vectors.channels(row["operation"], row["role"], sight.case) for row in _each(rows)],
-        lanes=[vectors.lanes(row["implementation"], sight.case) for row in _each(rows)],
+        channels=[
+            vectors.channels(row["operation"], row["role"], sight.case) for row in rows.to_dict("records")
+        ],
+        lanes=[vectors.lanes(row["implementation"], sight.case) for row in rows.to_dict("records")],
     )
     rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"]) & rows["padded"].astype(bool)]
     for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
@@ -245,7 +243,7 @@ _COMPILERS = {"tensorflow": "tf.function", "jax": "jax.jit"}
 def _dispatch_dominates(sight: Sight) -> Iterator[Finding]:
     rows = sight.of(*traces.OVERHEADS)
     if rows["share"].sum() >= DOMINATES:
-        parts = ", ".join(f"{row['operation']} {percent(row['share'])}" for row in _each(rows))
+        parts = ", ".join(f"{row['operation']} {percent(row['share'])}" for row in rows.to_dict("records"))
         compiler = _COMPILERS.get(sight.backend, "") if sight.case.mode == "eager" else ""
         yield sight.finding(
             "dispatch_dominates",
@@ -285,7 +283,9 @@ def _transposes(sight: Sight) -> Iterator[Finding]:
 def _elementwise(sight: Sight) -> Iterator[Finding]:
     rows = sight.of("bias", "activation")
     if rows["share"].sum() >= _NOTICEABLE:
-        parts = ", ".join(f"{row['name']} {milliseconds(row['seconds'])} ms" for row in _each(rows))
+        parts = ", ".join(
+            f"{row['name']} {milliseconds(row['seconds'])} ms" for row in rows.to_dict("records")
+        )
         has_bias = (rows["operation"] == "bias").any()
         yield sight.finding(
             "elementwise",

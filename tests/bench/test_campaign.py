@@ -46,18 +46,19 @@ def test_environments_that_make_no_sense_are_refused(text, words):
         campaign.parse(text)
 
 
-def command(folder, environments, *options):
+def command(folder, environments, *options, grid=None):
     (folder / "shapes.json").write_text(json.dumps(SHAPES))
+    cases = ("--grid", grid) if grid else ("--shapes", str(folder / "shapes.json"))
     return [
         *(sys.executable, "-m", "bench.campaign", "--environments", environments, "--storage", str(folder)),
         *("--name", "made", *options, "-p", "tests.bench.made_framework"),
-        *("--shapes", str(folder / "shapes.json"), "--benchmark-max-time=0.01"),
+        *(*cases, "--benchmark-max-time=0.01"),
     ]
 
 
-def run(folder, environments, *options, **variables):
+def run(folder, environments, *options, grid=None, **variables):
     return subprocess.run(
-        command(folder, environments, *options),
+        command(folder, environments, *options, grid=grid),
         cwd=PROJECT, capture_output=True, text=True, env={**os.environ, **variables}, timeout=120,
     )  # fmt: skip
 
@@ -113,14 +114,7 @@ def test_the_grid_of_claims_is_measured_with_what_claims_set_against_each_other(
     fatal = "depthwise_conv2d-forward-8x32x32x64-f64-k3-nobias-xla"
     (tmp_path / "faults.json").write_text(json.dumps({fatal: {"signal": 11}}))
     environments = f"a=current,b=current:BENCH_FAULTS={tmp_path}/faults.json"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "bench.campaign", "--environments", environments, "--name", "made"),
-            *("--storage", str(tmp_path), "--replicates", "1", "--grid", "claims"),
-            *("-p", "tests.bench.made_framework", "--benchmark-max-time=0.005"),
-        ],
-        cwd=PROJECT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    done = run(tmp_path, environments, "--replicates", "1", grid="claims")
     assert done.returncode == 0, done.stdout + done.stderr
     measured = {
         label: {(row.case.id, row.base.id) for row in load(tmp_path, label).contrasts.itertuples()}
