@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from analysis import results
 from analysis.compare import compare
@@ -134,6 +135,30 @@ def test_nobody_follows_itself_and_everybody_leads_and_follows_alike(count):
         places = np.array([[turn.index(member) for turn in turns] for member in range(count)])
         assert len(set(places.mean(axis=1))) == 1
         assert all((row == 0).sum() == 2 for row in places)
+
+
+@pytest.mark.parametrize(("count", "replicates"), [(2, 2), (3, 6), (4, 4), (10, 10), (11, 22)])
+def test_nobody_is_always_started_first(count, replicates):
+    orders = [campaign.starts(replicate, count) for replicate in range(replicates)]
+    assert all(sorted(order) == list(range(count)) for order in orders)
+    assert all(one[0] != other[0] for one, other in pairwise(orders))
+    places = np.array([[order.index(member) for order in orders] for member in range(count)])
+    assert len({(row == 0).sum() for row in places}) == 1
+    # Of any two, either is before the other in as many replicates.
+    before = places[:, None] < places[None, :]
+    assert (before.sum(axis=2)[~np.eye(count, dtype=bool)] * 2 == replicates).all()
+
+
+@pytest.mark.parametrize("option", [(), ("--one-by-one",)])
+def test_replicates_start_their_processes_in_another_order(tmp_path, monkeypatch, option):
+    started = []
+    monkeypatch.setattr(
+        campaign, "replicate", lambda members, *_: started.extend(member.label for member in members)
+    )
+    asked = ["--environments", "a=current,b=current,c=current", "--replicates", "3"]
+    done = CliRunner().invoke(campaign.main, [*asked, "--storage", str(tmp_path), *option])
+    assert done.exit_code == 0, done.output
+    assert "".join(started) == "abc" + "cba" + "bca"
 
 
 def test_a_finished_campaign_is_not_measured_again_and_more_replicates_are_added(made):
