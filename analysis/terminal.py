@@ -141,7 +141,8 @@ def slowed(table: pd.DataFrame) -> Iterator[str]:
     yield (
         f"Over {len(table)} comparisons, {total['found']} of {total['slowed']} slowed cases "
         f"({percent(total['found'] / total['slowed'])}) are called slower; {total['false']} of "
-        f"{total['others']} others ({percent(total['false'] / total['others'])}) slower or faster."
+        # To a tenth: one in a hundred is what may be false.
+        f"{total['others']} others ({percent(total['false'] / total['others'], digits=1)}) slower or faster."
     )
 
 

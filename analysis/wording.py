@@ -37,11 +37,11 @@ def giga(rate: float) -> str:
     return f"{rate / 1e9:.3g}"
 
 
-def percent(share: float, missing: str = "–") -> str:
-    """Whole per cents, but one digit under one per cent; ``missing`` where it is not known."""
+def percent(share: float, missing: str = "–", digits: int = 0) -> str:
+    """Per cents with ``digits`` after the point, one under one per cent; ``missing`` where unknown."""
     if math.isnan(share):
         return missing
-    return f"{100 * share:.0f} %" if share >= 0.00995 or share == 0 else f"{100 * share:.1g} %"
+    return f"{100 * share:.{digits}f} %" if share >= 0.00995 or share == 0 else f"{100 * share:.1g} %"
 
 
 def size(count: int) -> str:

@@ -198,11 +198,12 @@ def _together(group: Sequence[Member], name: str) -> None:
 
 
 def starts(replicate: int, count: int) -> list[int]:
-    """Who is started after whom in a replicate (0, 1, ...): one way, then the other, and first is another
-    every time. Of two or three, all orders come alike often.
+    """In what order a replicate (0, 1, ...) starts its processes, and they go round: one way, then the other,
+    and first is another every time. Of two or three, all orders come alike often.
 
-    In it is all that a process keeps of its start to its end: measured, of eleven that were always started in
-    the same order the first seemed 0.6 to 0.9 % slower than the median, in each of two campaigns.
+    Measured: the process that came first seemed 0.6, 0.9, 0.4 and 0.7 % slower than the median of eleven, in
+    four campaigns; why is not known. In the first two it was the same environment in every replicate, and now
+    and then another was called faster than it; where it is another every time, none was.
     """
     return _circle(-replicate, replicate, count)
 

@@ -252,7 +252,7 @@ def test_calibration_injects_twice_what_is_detectable_and_counts_what_is_found(t
     result = calibrate("slowed", slowed, tmp_path / "faults")
     assert result.exit_code == 0, result.output
     assert "s0: 4 slowed, 4 found; 36 others, 0 called different" in result.output
-    assert "4 of 4 slowed cases (100 %) are called slower; 0 of 36 others (0 %)" in result.output
+    assert "4 of 4 slowed cases (100 %) are called slower; 0 of 36 others (0.0 %)" in result.output
 
 
 def test_the_committed_calibration_says_what_the_readme_tells():
@@ -269,8 +269,18 @@ def test_the_committed_calibration_says_what_the_readme_tells():
         "14%",
         "18%",
     ]
-    slowed = calibration.slowed(committed / "slowed", committed / "faults").sum(numeric_only=True)
-    assert slowed.to_dict() == {"slowed": 20, "found": 19, "others": 180, "false": 2}
+    slowed = {
+        name: calibration.slowed(committed / name, committed / "faults").sum(numeric_only=True).to_dict()
+        for name in ("slowed", "slowed-again", "slowed-same-order", "slowed-same-order-again")
+    }
+    found = {name: (sums["found"], sums["false"]) for name, sums in slowed.items()}
+    assert found == {
+        "slowed": (20, 0),
+        "slowed-again": (20, 0),
+        "slowed-same-order": (19, 2),
+        "slowed-same-order-again": (19, 6),
+    }
+    assert all((sums["slowed"], sums["others"]) == (20, 180) for sums in slowed.values())
 
 
 @pytest.mark.parametrize(
