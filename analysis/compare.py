@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -95,8 +96,7 @@ def compare(base: Results, new: Results) -> Compared:
     ids = [case for case in of_base if case in of_new]
     if not ids:
         raise ResultsError("BASE and NEW have no case in common: measure the same grid in both")
-    together = _paired_runs(base, new)
-    samples = [_sample(of_base[case], of_new[case], together) for case in ids]
+    samples = [_sample(of_base[case], of_new[case]) for case in ids]
     noise = pairs.Noise(base.layers, new.layers)
     # A single run has no interval and so no verdict; that is told without a margin for it.
     noises = [
@@ -127,10 +127,11 @@ def changes(base: Results, new: Results) -> dict[str, dict[str, Any]]:
 
 
 def _by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
-    """What was measured of each case, a row a run."""
+    """What was measured of each case, a row a run, with the run's ``turns_with``."""
+    turns_with = dict(zip(results.runs["run"], results.runs["turns_with"], strict=True))
     found: dict[str, list[dict[str, Any]]] = {}
     for row in results.layers.to_dict("records"):
-        found.setdefault(row["id"], []).append(row)
+        found.setdefault(row["id"], []).append({**row, "turns_with": turns_with[row["run"]]})
     return found
 
 
@@ -148,25 +149,37 @@ class _Sample:
         return len(self.values) if self.paired else min(len(self.values), len(self.bases))
 
 
-def _paired_runs(base: Results, new: Results) -> list[tuple[int, int]]:
-    """Runs of the same replicate of the same campaign, as (run of ``base``, run of ``new``)."""
-    sides = [
-        {run["turns_with"]: run["run"] for run in side.runs.to_dict("records") if run["turns_with"]}
-        for side in (base, new)
-    ]
-    return [(sides[0][turns], sides[1][turns]) for turns in sides[0] if turns in sides[1]]
+def _in_pairs(base: pairs.Rows, new: pairs.Rows) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Runs whose turns were the same; of the others those of one replicate, where that is one of each side.
+
+    Campaigns of the same name number their replicates alike, so that a replicate alone does not tell.
+    """
+    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+    for key in ("together", "turns_with"):
+        matched = {row["run"] for row, _ in found}, {row["run"] for _, row in found}
+        one, other = (
+            _by_unique(key, [row for row in side if row["run"] not in runs])
+            for side, runs in zip((base, new), matched, strict=True)
+        )
+        found += [(row, other[value]) for value, row in one.items() if value in other]
+    return found
 
 
-def _sample(base: pairs.Rows, new: pairs.Rows, runs: list[tuple[int, int]]) -> _Sample:
-    of_base, of_new = ({row["run"]: row for row in side} for side in (base, new))
-    together = [(of_base[one], of_new[other]) for one, other in runs if one in of_base and other in of_new]
+def _by_unique(key: str, rows: pairs.Rows) -> dict[Hashable, Mapping[str, Any]]:
+    """The rows by what they have as ``key``, where it is theirs alone."""
+    counts = Counter(row[key] for row in rows)
+    return {row[key]: row for row in rows if row[key] and counts[row[key]] == 1}
+
+
+def _sample(base: pairs.Rows, new: pairs.Rows) -> _Sample:
+    together = _in_pairs(base, new)
     # Pairs say more than groups, but not one pair more than ten runs.
-    if together and len(together) == min(len(of_base), len(of_new)):
+    if together and len(together) == min(len(base), len(new)):
         return _Sample(True, {new["run"]: _log_ratio(base, new) for base, new in together}, {})
     # The two sides number their runs each for itself.
     logs = [
-        {(side, run): math.log(row["seconds"]) for run, row in rows.items()}
-        for side, rows in (("new", of_new), ("base", of_base))
+        {(side, row["run"]): math.log(row["seconds"]) for row in rows}
+        for side, rows in (("new", new), ("base", base))
     ]
     return _Sample(False, *logs)
 

@@ -90,7 +90,8 @@ class History:
 def histories(results: Results) -> list[History]:
     """One a campaign whose environments differ; runs by themselves have none.
 
-    A campaign over several backends is no history (see ``analysis.frameworks``).
+    Campaigns of the same name count together. One over several backends is no history (see
+    ``analysis.frameworks``).
     """
     campaigns: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for run in results.runs.to_dict("records"):

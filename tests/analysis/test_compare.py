@@ -1,3 +1,4 @@
+import functools
 import json
 import math
 from pathlib import Path
@@ -19,8 +20,11 @@ CASES = [
 ]
 
 
-def save(folder, label, times, *, campaign="", control=1.005, **environment):
-    """A file a run; ``times`` is one list of seconds a run, an entry a case."""
+def save(folder, label, times, *, campaign="", turns="", control=1.005, **environment):
+    """A file a run; ``times`` is one list of seconds a run, an entry a case.
+
+    Campaigns of the same name have their own ``turns``.
+    """
     (folder / label).mkdir(parents=True, exist_ok=True)
     files = []
     for run, seconds in enumerate(times):
@@ -30,7 +34,10 @@ def save(folder, label, times, *, campaign="", control=1.005, **environment):
                 case,
                 float(value),
                 control=pairs,
-                turns={"together": f"{campaign}-{run}" if campaign else None, "seconds": [float(value)] * 4},
+                turns={
+                    "together": f"{campaign}{turns}-{run}" if campaign else None,
+                    "seconds": [float(value)] * 4,
+                },
             )
             for case, value in zip(CASES, seconds, strict=False)
         ]
@@ -82,6 +89,20 @@ def test_runs_that_took_turns_are_compared_in_pairs_so_that_drift_passes_for_not
     apart = compare(base, save(tmp_path, "c", times(random, 5, drift=0.3, noise=0.01, change=change)))
     assert not apart.cases["paired"].any()
     assert set(apart.cases["verdict"]) == {"undecided"}
+
+
+def test_the_runs_of_two_campaigns_of_the_same_name_are_compared_each_with_its_partner(tmp_path):
+    random = np.random.default_rng(10)
+    change = np.where(np.arange(len(CASES)) == 3, 1.1, 1.0)
+    for turns, drift in (("first", 0.3), ("again", -0.3)):
+        run = functools.partial(times, random, 5, drift=drift, noise=0.01)
+        save(tmp_path / turns, "a", run(), campaign="c", turns=turns)
+        save(tmp_path / turns, "b", run(change=change), campaign="c", turns=turns)
+    base, new = (results.load(sorted(tmp_path.glob(f"*/{label}/*.json"))) for label in "ab")
+    found = compare(base, new)
+    assert found.cases["paired"].all()
+    assert list(found.cases.loc[found.cases["verdict"] == "slower", "id"]) == [CASES[3].id]
+    assert found.cases["detectable"].median() < 0.03
 
 
 def test_equal_environments_are_seldom_called_different(tmp_path):
