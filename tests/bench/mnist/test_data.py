@@ -91,6 +91,31 @@ def test_an_archive_with_a_pickle_is_refused_unread(tmp_path):
         data.load(archive)
 
 
+def damaged(content):
+    """``content`` once for every byte, with that byte inverted."""
+    for place, byte in enumerate(content):
+        yield content[:place] + bytes([byte ^ 0xFF]) + content[place + 1 :]
+
+
+def test_a_packed_file_damaged_at_any_byte_is_refused(tmp_path):
+    write_idx(tmp_path, made_arrays(), packed=True)
+    packed = tmp_path / "train-labels-idx1-ubyte.gz"
+    for content in damaged(packed.read_bytes()):
+        packed.write_bytes(content)
+        with pytest.raises(DataError):
+            data.load(tmp_path)
+
+
+def test_an_archive_damaged_at_any_byte_is_refused(tmp_path):
+    archive = tmp_path / "mnist.npz"
+    arrays = made_arrays()
+    np.savez_compressed(archive, **{keras: arrays[name] for name, keras in data._KERAS_NAMES.items()})
+    for content in damaged(archive.read_bytes()):
+        archive.write_bytes(content)
+        with pytest.raises(DataError):
+            data.load(archive)
+
+
 def test_a_path_without_the_files_says_which_is_missing(tmp_path):
     with pytest.raises(DataError, match="there is no train-images-idx3-ubyte in"):
         data.load(tmp_path)
