@@ -7,6 +7,7 @@ without loading a framework.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,10 @@ TENSORFLOAT32 = "tensorfloat32"
 PADDINGS = ("same", "valid")
 DATA_FORMATS = ("channels_last", "channels_first")
 
+#: Why a case was not measured: the framework refuses it, computes something else, or it ended the process.
+UNSUPPORTED, DISAGREES, DIED = "unsupported", "disagrees", "died"
+REFUSALS = (UNSUPPORTED, DISAGREES, DIED)
+
 #: The dense layer that each separable layer stands in for.
 DENSE_OF = {"separable_conv2d": "conv2d", "separable_conv1d": "conv1d"}
 #: Ways to write a layer that say the same: a Conv2D with a group a channel is a depthwise layer, and m
@@ -31,6 +36,11 @@ LAYERS = (
     *("conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"),
     *(GROUPED, SPLIT),
 )
+
+#: No size is larger: what 64 bits hold. Larger numbers are nobody's layer, and no table takes them.
+_MOST = 2**63 - 1
+_ACTIVATION = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_DEVICE = re.compile(r"[A-Za-z]{1,16}:[0-9]{1,4}", re.ASCII)
 
 _ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -82,13 +92,20 @@ class ConvCase:
         _check_choice("data_format", self.data_format, DATA_FORMATS)
         for name in ("input_gradient", "use_bias"):
             if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}")
+                raise ValueError(f"{name} must be true or false, not {shown(getattr(self, name))}")
+        if not (isinstance(self.device, str) and _DEVICE.fullmatch(self.device)):
+            raise ValueError(f"device must be such as CPU:0, not {shown(self.device)}")
+        # It becomes part of names of files.
+        if self.activation is not None and not (
+            isinstance(self.activation, str) and _ACTIVATION.fullmatch(self.activation)
+        ):
+            raise ValueError(f"activation must be the name of one, not {shown(self.activation)}")
         for name in ("batch", "height", "width", "in_channels", "filters", "depth_multiplier"):
             _check_positive(name, getattr(self, name))
         for name in ("kernel_size", "strides", "dilation_rate"):
             pair = getattr(self, name)
             if not (isinstance(pair, tuple) and len(pair) == 2):
-                raise ValueError(f"{name} must be two whole numbers (height, width), not {pair!r}")
+                raise ValueError(f"{name} must be two whole numbers (height, width), not {shown(pair)}")
             for value in pair:
                 _check_positive(name, value)
         self._check_geometry()
@@ -201,7 +218,7 @@ class ConvCase:
         """
         unknown = sorted(set(fields) - set(FIELDS))
         if unknown:
-            raise ValueError(f"a case has no field {unknown[0]!r}; it has: {', '.join(FIELDS)}")
+            raise ValueError(f"a case has no field {shown(unknown[0])}; it has: {', '.join(FIELDS)}")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
@@ -239,12 +256,26 @@ def parts_of(case: ConvCase) -> tuple[ConvCase, ConvCase]:
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
 
 
 def _check_positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least 1, not {shown(value)}")
+    if value > _MOST:
+        raise ValueError(f"{name} must be at most {_MOST}, not {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """``value`` as a message has it: short, and with nothing in it that a terminal would obey."""
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # an integer of more digits than Python prints, or a list in lists
+        return f"such a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
+
+
+_SHOWN = 60
 
 
 def _where_true(words: Mapping[str, bool]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from contextlib import nullcontext
@@ -10,9 +11,9 @@ import pytest
 
 from bench import advice, grids, supervision
 from bench.agreement import Disagreement
-from bench.cases import DIRECTIONS, DTYPES, MODES, SCHEMA
+from bench.cases import DIED, DIRECTIONS, DISAGREES, DTYPES, MODES, SCHEMA, UNSUPPORTED
 from bench.fingerprint import differences
-from bench.frameworks import Unsupported
+from bench.frameworks import Unsupported, native_errors_kept
 from bench.journal import JournalError
 from bench.measurement import Died
 from bench.mnist.models import MODELS
@@ -64,6 +65,14 @@ def pytest_addoption(parser):
         "--resume", action="store_true", help="go on with a run that was killed, where it was killed"
     )
     group.addoption(
+        "--resume-from",
+        metavar="JOURNAL",
+        help="go on with a run that was set aside in this file",
+    )
+    group.addoption(
+        "--discard", action="store_true", help="give up what unfinished runs in this environment have kept"
+    )
+    group.addoption(
         "--case-timeout",
         metavar="SECONDS",
         default="600",
@@ -85,7 +94,7 @@ def pytest_cmdline_main(config):
         print(error, file=sys.stderr)
         return 2
     command = [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args)]
-    return supervision.run(command, "--resume", timeout, config.invocation_params.dir)
+    return supervision.run(command, timeout, config.invocation_params.dir)
 
 
 def pytest_configure(config):
@@ -105,19 +114,8 @@ def pytest_report_header(config):
         f"Keras {facts['keras']}, oneDNN {facts['onednn']}, {facts['cores']} cores of {facts['cpu']}",
         f"grid {run.grid}: {len(run.comparisons)} comparisons, {len(run.cases)} cases, "
         f"shuffled by seed {run.seed}",
-        *_journal_lines(run, config.option.resume),
         *(f"warning: {text}" for text in advice.on_machine(facts)),
     ]
-
-
-def _journal_lines(run, resume):
-    if not run.journal:
-        return ["--resume: nothing is kept with --in-turn or disabled benchmarks"] if resume else []
-    if run.journal.abandoned:
-        return [
-            f"an unfinished run is set aside in {run.journal.abandoned}; --resume would have gone on with it"
-        ]
-    return [f"going on with an earlier run: {run.journal.count} measurements are kept"] if resume else []
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -134,7 +132,7 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_generate_tests(metafunc):
     run = metafunc.config.stash[RUN]
     if "case" in metafunc.fixturenames:
-        values = [[getattr(case, name) for name in LAYER_PARAMETERS] for case, _ in run.cases.values()]
+        values = [_layer_parameters(case) for case, _ in run.cases.values()]
         metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(run.cases))
     ids = (
         ("limit", run.ceilings),
@@ -147,11 +145,27 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(name, list(chosen), ids=list(chosen))
 
 
+def _layer_parameters(case):
+    return tuple(getattr(case, name) for name in LAYER_PARAMETERS)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Give each layer's test the timer that its samples will be replayed by."""
+    """Give each layer's test the timer that its samples will be replayed by.
+
+    What a run measures, it measures once: twice the same samples would pass for a replicate.
+    """
     run = config.stash[RUN]
+    seen = set()
     for item in items:
+        measured = _measured_by(item)
+        if measured in seen:
+            pytest.exit(
+                f"{item.nodeid} would be measured twice in one run (pytest-repeat?): a run is a replicate, so "
+                "repeat the whole command instead",
+                returncode=2,
+            )
+        seen.add(measured)
         own_loop = run.in_turn and "case" in item.fixturenames
         replayed = {"case", "remedy", "contrast", "ceiling", "training_id"}
         if replayed.intersection(item.fixturenames) and not own_loop:
@@ -159,14 +173,26 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
 
+def _measured_by(item):
+    """What a test measures: its function and those of its parameters that are ours."""
+    ours = (*LAYER_PARAMETERS, "limit", "remedy_id", "contrast_id", "training_id")
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    named = tuple((name, parameters[name]) for name in ours if name in parameters)
+    return item.nodeid.partition("[")[0], named or item.nodeid
+
+
+def _case_of(item):
+    return item.config.stash[RUN].case_with(tuple(item.callspec.params[name] for name in LAYER_PARAMETERS))
+
+
 def pytest_collection_finish(session):
     config = session.config
     run = config.stash[RUN]
-    run.measurements.selected = {
-        run.cases[item.callspec.id][0] for item in session.items if "case" in item.fixturenames
-    }
+    run.measurements.selected = {_case_of(item)[0] for item in session.items if "case" in item.fixturenames}
     run.mnist.wanted = [
-        run.trainings[item.callspec.id] for item in session.items if "training_id" in item.fixturenames
+        run.trainings[item.callspec.params["training_id"]]
+        for item in session.items
+        if "training_id" in item.fixturenames
     ]
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter:
@@ -182,19 +208,52 @@ def pytest_collection_finish(session):
         config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """Only a run that measures touches what another has kept."""
+    option = session.config.option
+    if not session.items or option.collectonly or option.setuponly or option.setupplan:
+        return
+    try:
+        lines = session.config.stash[RUN].begin()
+    except JournalError as error:
+        pytest.exit(str(error), returncode=2)
+    _write_lines(session.config, lines)
+
+
+def _write_lines(config, lines):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    for line in lines if reporter else ():
+        reporter.ensure_newline()
+        reporter.write_line(line)
+
+
+#: The errors that say why a case cannot be measured.
+_KINDS = {Unsupported: UNSUPPORTED, Disagreement: DISAGREES, Died: DIED}
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     """What cannot be measured says why, in its row; what cannot be kept need not be measured."""
     try:
-        return (yield)
+        with native_errors_kept(hidden=False):
+            return (yield)
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
-    except (Unsupported, Disagreement, Died) as reason:
+    except tuple(_KINDS) as reason:
         if "case" in pyfuncitem.funcargs:
-            pyfuncitem.config.stash[RUN].refuse(pyfuncitem.funcargs["case"], str(reason))
+            run = pyfuncitem.config.stash[RUN]
+            run.refuse(pyfuncitem.funcargs["case"], str(reason), _KINDS[type(reason)])
         if isinstance(reason, Unsupported):
             pytest.skip(str(reason))
         pytest.fail(str(reason), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    result = yield
+    item.config.stash[RUN].finished += 1
+    return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -206,7 +265,11 @@ def pytest_sessionfinish(session, exitstatus):
     run = session.config.stash.get(RUN, None)
     if not run:
         return (yield)
-    is_whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    # --exitfirst, --maxfail and --stepwise end a run early, and with the status of one that failed.
+    is_whole = run.finished == len(session.items) and exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+    )
     saver = session.config._benchmarksession
     if run.journal and not is_whole:
         saver.save = saver.autosave = saver.json = None
@@ -219,32 +282,45 @@ def pytest_sessionfinish(session, exitstatus):
         try:
             result = yield
         except OSError as error:
-            for half_written in set(run.storage.rglob("*.json")) - saved_before:
-                half_written.unlink()
+            for file in set(run.storage.rglob("*.json")) - saved_before:
+                _remove_half_written(file)
             pytest.exit(f"cannot save the results: {error}; mend that, and save with --resume", returncode=2)
-    if run.journal and is_whole:
-        run.journal.forget()
-    if exitstatus == pytest.ExitCode.OK:
-        run.mnist.forget()
+        finally:
+            # Whatever comes after saving (--benchmark-compare-fail), what is saved is saved.
+            saved = run.was_generated and (
+                bool(set(run.storage.rglob("*.json")) - saved_before)
+                if saver.save or saver.autosave
+                else bool(saver.json)
+            )
+            if session.items:
+                _write_lines(session.config, run.end(whole=is_whole, saved=saved))
     return result
 
 
+def _remove_half_written(file):
+    """What a full disk left of a file; another run may have saved a whole one beside it."""
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        file.unlink()
+
+
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    run = config.stash[RUN]
-    if run.journal and run.journal.count and exitstatus == pytest.ExitCode.INTERRUPTED:
-        terminalreporter.write_line(f"{run.journal.count} measurements are kept: go on with --resume")
     for text in advice.on_cases(config.stash[RUN].warned):
         terminalreporter.write_line(f"warning: {text}", yellow=True)
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):
     run = config.stash[RUN]
+    machine_info["identity"] = run.id
     machine_info["environment"] = run.environment
     machine_info["run"] = run.facts()
 
 
 def pytest_benchmark_update_json(config, output_json):
-    output_json["not_measured"] = config.stash[RUN].not_measured
+    run = config.stash[RUN]
+    run.was_generated = True
+    output_json["not_measured"] = run.not_measured
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -268,14 +344,14 @@ def run(request):
 
 
 @pytest.fixture
-def case(request, run, layer, direction, mode, device, dtype, shape):
+def case(request, layer, direction, mode, device, dtype, shape):
     """The case of this test. Asking for its parameters is what lets the test be parametrised by them."""
-    return run.cases[request.node.callspec.id][0]
+    return _case_of(request.node)[0]
 
 
 @pytest.fixture
-def comparison(request, run):
-    return run.cases[request.node.callspec.id][1]
+def comparison(request):
+    return _case_of(request.node)[1]
 
 
 @pytest.fixture

@@ -1,20 +1,22 @@
 """What tests and demonstrations make chosen cases do: burn time, hang, or kill the process.
 
 ``BENCH_FAULTS`` names a JSON file that maps case ids to ``{"slowdown": 0.1}`` (a call takes so much longer),
-``{"hang": true}`` or ``{"signal": 9}``. A run with faults says so in its environment, so that it can never be
+``{"hang": true}``, ``{"signal": 9}`` or ``{"exit": 1}``. A run with faults says so in its environment, so that it can never be
 taken for one without.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.cases import ConvCase
+from bench.cases import ConvCase, shown
 from bench.fingerprint import digest
 from bench.frameworks import Call
 
@@ -22,14 +24,35 @@ VARIABLE = "BENCH_FAULTS"
 
 
 def load() -> dict[str, Mapping[str, Any]]:
-    """By case id; ``ValueError`` where the file that is named cannot be read."""
+    """By case id; ``ValueError`` where the file that is named cannot be read, or says nothing sensible."""
     name = os.environ.get(VARIABLE)
     if not name:
         return {}
     try:
-        return dict(json.loads(Path(name).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        found = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{VARIABLE}: cannot read {name}: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{VARIABLE}: {name} does not map case ids to faults")
+    for case_id, fault in found.items():
+        if not (isinstance(fault, dict) and all(_is_fault(*each) for each in fault.items())):
+            raise ValueError(
+                f'{VARIABLE}: {name}: {shown(case_id)} needs a fault such as {{"slowdown": 0.1}}, '
+                f'{{"hang": true}}, {{"signal": 9}} or {{"exit": 1}}, not {shown(fault)}'
+            )
+    return found
+
+
+def _is_fault(name: str, value: Any) -> bool:
+    if name == "hang":
+        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return False
+    if name == "exit":
+        return isinstance(value, int) and 0 <= value < 256
+    if name == "signal":
+        return isinstance(value, int) and 0 < value < signal.NSIG
+    return name == "slowdown" and isinstance(value, int | float) and 0 <= value < math.inf
 
 
 def facts(faults: Mapping[str, Any]) -> dict[str, str]:
@@ -44,6 +67,9 @@ def inject(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, Any]]) 
         return call
     if "signal" in fault:
         os.kill(os.getpid(), fault["signal"])
+    if "exit" in fault:
+        os.write(2, b"a native exit, as a test asked for\n")
+        os._exit(fault["exit"])
     if fault.get("hang"):
         time.sleep(10**9)
     share = 1 + float(fault.get("slowdown", 0.0))

@@ -6,20 +6,27 @@ measured (what, by which code, in which environment), so that nothing stale is e
 
 A record is one of::
 
-    {"run": {...}}                                  a process began or went on; what it was asked for
+    {"run": {...}, "context": ...}                  a process began or went on; what it was asked for
     {"begun": key, "name": ...}                     this is being measured now
     {"left": key}                                   and failed, with an error that its test shows
     {"kept": key, "name": ..., "value": {...}}      and this is what came of it
-    {"died": key, "signal": 9, "timeout": null}     the process did, as its supervisor saw
+    {"died": key, "signal": 9, "timeout": null, "status": null}     the process did, as its supervisor saw
+
+A journal is given up record by record, when what a record holds has been saved. Whatever else it holds stays
+until it is taken up (``--resume``) or the user gives it up (``--discard``).
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import signal
+import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -51,38 +58,54 @@ class Journal:
         watch: Callable[[Path, str | None, str], None] = lambda path, key, name: None,
     ) -> None:
         self._path, self._watch = path, watch
-        self._context = hashlib.sha256(json.dumps(context, sort_keys=True, default=str).encode()).hexdigest()
+        self._context = digest_of(context)
         #: The journal of an earlier run that was set aside, if there was one.
         self.abandoned: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _locked(path)
-            if not resume and path.stat().st_size:
-                self.abandoned = path.with_suffix(".abandoned")
+            if not resume and count(path):
+                self.abandoned = _unused_name(path)
                 self._file.close()
                 os.replace(path, self.abandoned)
                 self._file = _locked(path)
+            elif not resume:
+                self._file.truncate(0)
             _cut_off_tail(self._file)
         except OSError as error:
             raise JournalError(f"cannot keep a journal in {path}: {error.strerror}") from error
         records = list(read(path))
         #: What the run that this one goes on with was asked for.
-        self.first_run: Mapping[str, Any] = next((record["run"] for record in records if "run" in record), {})
-        self._kept = {record["kept"]: record["value"] for record in records if "kept" in record}
+        self.first_run: Mapping[str, Any] = _first_run(records, self._context)
+        self._kept: dict[str, Any] = {}
+        #: How many measurements are kept here that were made with other options, code or environments.
+        self.of_others = 0
+        for record in records:
+            if "kept" not in record:
+                continue
+            if record["kept"] == self._key(record["name"]):
+                self._kept[record["kept"]] = record["value"]
+            else:
+                self.of_others += 1
+        #: Measurements that this process made or took up.
+        self._used: set[str] = set()
         self._deaths = _deaths(records)
 
     @property
     def count(self) -> int:
-        """How many measurements are kept."""
+        """How many measurements are kept that this run can take up."""
         return len(self._kept)
 
     def begin_run(self, facts: Mapping[str, Any]) -> None:
         """Say what this process was asked for."""
-        self._append({"run": dict(facts)})
+        self._append({"run": dict(facts), "context": self._context})
 
     def kept(self, name: str) -> Any:
         """What came of ``name``, or ``None``."""
-        return self._kept.get(self._key(name))
+        key = self._key(name)
+        if key in self._kept:
+            self._used.add(key)
+        return self._kept.get(key)
 
     def begin(self, name: str) -> None:
         """From here on, whatever kills the process does it while ``name`` is measured."""
@@ -100,6 +123,7 @@ class Journal:
         key = self._key(name)
         self._append({"kept": key, "name": name, "value": value})
         self._kept[key] = value
+        self._used.add(key)
         self._watch(self._path, None, name)
 
     def why_not(self, name: str) -> str | None:
@@ -108,23 +132,43 @@ class Journal:
         hung = next((death["timeout"] for death in deaths if death["timeout"]), None)
         if hung:
             return f"took longer than {hung:g} s, the --case-timeout"
-        seen = [death["signal"] for death in deaths if death["signal"]]
+        seen = [death for death in deaths if death["signal"] or death.get("status") is not None]
         if len(seen) >= _DEATHS:
-            return f"killed the process {len(seen)} times ({signal_name(seen[-1])})"
+            did = "killed" if seen[-1]["signal"] else "ended"
+            how = ended_by(seen[-1]["signal"], seen[-1].get("status"))
+            return f"{did} the process {len(seen)} times ({how})"
         if len(deaths) >= _UNSEEN_DEATHS:
             return f"the process died {len(deaths)} times while it was measured"
         return None
 
-    def forget(self) -> None:
-        """All is saved elsewhere."""
-        self._path.unlink(missing_ok=True)
+    def forget_saved(self) -> int:
+        """Give up what this process used, which is saved elsewhere; returns how many measurements stay.
+
+        Those belong to a later run, and so get a run record of their own.
+        """
+        stay = [record for record in read(self._path) if not self._is_done(record)]
+        kept = sum("kept" in record for record in stay)
+        if kept:
+            own = any(record.get("kept") in self._kept for record in stay)
+            facts = {"id": new_id(), "shuffle_seed": self.first_run.get("shuffle_seed")}
+            run = {"run": facts, "context": self._context}
+            _rewrite(self._path, [*([run] if own else []), *stay])
+        else:
+            self._path.unlink(missing_ok=True)
         self.close()
+        return kept
+
+    def _is_done(self, record: Mapping[str, Any]) -> bool:
+        if "kept" in record:
+            return record["kept"] in self._used
+        # What else is written concerns a process of these options, or of others.
+        return record.get("context", self._context) == self._context
 
     def close(self) -> None:
         self._file.close()
 
     def _key(self, name: str) -> str:
-        return hashlib.sha256(f"{self._context} {name}".encode()).hexdigest()[:20]
+        return _key(self._context, name)
 
     def _append(self, record: Mapping[str, Any]) -> None:
         try:
@@ -146,11 +190,59 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(text)
 
 
-def record_death(path: Path, key: str, signal_number: int | None, timeout: float | None) -> None:
-    """Say in a dead process's journal what ended it."""
+def first_run(path: Path, context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the first process that measured with this ``context`` was asked for; empty if none did."""
+    return _first_run(read(path), digest_of(context))
+
+
+def _first_run(records: Iterable[Mapping[str, Any]], context: str) -> Mapping[str, Any]:
+    runs = (record["run"] for record in records if "run" in record and record.get("context") == context)
+    return next(runs, {})
+
+
+def contents(folder: Path) -> dict[Path, int]:
+    """By journal, set aside or not: how many measurements it keeps."""
+    paths = sorted((*folder.glob("*.journal"), *folder.glob("*.abandoned")))
+    return {path: count(path) for path in paths if count(path)}
+
+
+def count(path: Path) -> int:
+    """How many measurements a journal keeps, whoever's they are."""
+    return sum("kept" in record for record in read(path))
+
+
+def restore(aside: Path, path: Path, context: Mapping[str, Any]) -> None:
+    """Put a journal that was set aside back to ``path``; what is kept there is set aside itself.
+
+    Raises :class:`JournalError` where it keeps nothing, or nothing that was measured with this ``context``.
+    """
+    records = list(read(aside))
+    names = {record["kept"]: record["name"] for record in records if "kept" in record}
+    if not names:
+        raise JournalError(f"{aside} is no journal that keeps anything")
+    own = digest_of(context)
+    if not any(key == _key(own, name) for key, name in names.items()):
+        raise JournalError(
+            f"what {aside} keeps was measured with other options, another environment or other code"
+        )
+    with contextlib.closing(_locked(path)):
+        if count(path):
+            os.replace(path, _unused_name(path))
+        os.replace(aside, path)
+
+
+def record_death(
+    path: Path, key: str, signal_number: int | None, timeout: float | None, status: int | None = None
+) -> None:
+    """Say in a dead process's journal what ended it: a signal, its time, or native code by ``status``."""
     with path.open("r+b") as file:
         _cut_off_tail(file)
-        _write(file, {"died": key, "signal": signal_number, "timeout": timeout})
+        _write(file, {"died": key, "signal": signal_number, "timeout": timeout, "status": status})
+
+
+def ended_by(signal_number: int | None, status: int | None) -> str:
+    """``SIGKILL``, or ``exit status 1``."""
+    return signal_name(signal_number) if signal_number else f"exit status {status}"
 
 
 def signal_name(number: int) -> str:
@@ -178,7 +270,9 @@ def _locked(path: Path) -> BinaryIO:
     file = path.open("a+b")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            return file  # a file system without locks: nobody can be seen there
         file.close()
         raise JournalError(
             f"another run is measuring in this environment and keeps its journal in {path}: wait for it, or "
@@ -200,6 +294,38 @@ def _write(file: BinaryIO, record: Mapping[str, Any]) -> None:
     file.write(_checksum(text) + b" " + text + b"\n")
     file.flush()
     os.fsync(file.fileno())
+
+
+def _rewrite(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """All of ``records`` in the place of what is there, or nothing new."""
+    made = path.with_suffix(".new")
+    with made.open("wb") as file:
+        for record in records:
+            _write(file, record)
+    os.replace(made, path)
+
+
+def _unused_name(path: Path) -> Path:
+    """Where a journal is set aside: beside it, under a name that none has."""
+    for number in itertools.count(1):
+        aside = path.with_suffix(f".{number}.abandoned")
+        if not aside.exists():
+            return aside
+    raise AssertionError("there is always another number")
+
+
+def new_id() -> str:
+    """What a run is known by wherever its file is met."""
+    return uuid.uuid4().hex
+
+
+def digest_of(context: Mapping[str, Any]) -> str:
+    """What a context is known by."""
+    return hashlib.sha256(json.dumps(context, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _key(context: str, name: str) -> str:
+    return hashlib.sha256(f"{context} {name}".encode()).hexdigest()[:20]
 
 
 def _checksum(text: bytes) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import pkgutil
 import random
+import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ class Run:
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
+        _refuse_empty(options)
+        _refuse_several_processes(options)
         self.grid, shapes = _shapes(options["grid"], options["shapes"])
+        self._shapes_file: str | None = options["shapes"]
         self.seed = _seed(options["shuffle_seed"])
         self.in_turn: bool = options["in_turn"]
         #: Where pytest-benchmark saves.
@@ -92,13 +96,28 @@ class Run:
         self.timer_name = str(options["benchmark_timer"])
         budget = _budget(options)
         warmup_calls = options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0
-        #: Where every measurement is kept at once; pytest-benchmark's own loop keeps nothing.
-        self.journal = None
-        if not (self.in_turn or options["benchmark_disable"] or options["collectonly"]):
-            how = {**dataclasses.asdict(budget), "warmup_calls": warmup_calls, "timer": self.timer_name}
-            self.journal = self._open_journal(how, options["resume"], supervisor)
-            if options["shuffle_seed"] is None:
-                self.seed = self.journal.first_run.get("shuffle_seed", self.seed)
+        how = {**dataclasses.asdict(budget), "warmup_calls": warmup_calls, "timer": self.timer_name}
+        fingerprint = self.environment["fingerprint"]
+        self._context = {"environment": fingerprint, "code": journal.code_version(), "how": how}
+        self._journal_file = self.storage / "journal" / f"{fingerprint}.journal"
+        #: Where every measurement is kept at once, from :meth:`begin` on; pytest-benchmark's own loop keeps
+        #: nothing.
+        self.journal: Journal | None = None
+        self.keeps = not (self.in_turn or options["benchmark_disable"])
+        self._supervisor = supervisor
+        self.resume = supervisor.goes_on or options["resume"] or bool(options["resume_from"])
+        self._resume_from = None if supervisor.goes_on else options["resume_from"]
+        self._discard = options["discard"] and not supervisor.goes_on
+        if self.resume and self._discard:
+            raise ValueError("--resume and --discard exclude each other: give one of them")
+        first_run: Mapping[str, Any] = {}
+        if self.resume and self.keeps:
+            kept = Path(self._resume_from) if self._resume_from else self._journal_file
+            first_run = journal.first_run(kept, self._context)
+        #: What this run is known by wherever its file is met.
+        self.id: str = first_run.get("id") or journal.new_id()
+        if options["shuffle_seed"] is None:
+            self.seed = first_run.get("shuffle_seed", self.seed)
         random.Random(self.seed).shuffle(comparisons)
         #: Every case with its comparison, by the case's id, in the order of measuring.
         self.cases: dict[str, tuple[ConvCase, Comparison]] = {
@@ -130,13 +149,17 @@ class Run:
             budget=budget,
             clock=pkgutil.resolve_name(self.timer_name),
             warmup_calls=warmup_calls,
-            journal=self.journal,
             baton=baton,
             places={comparison.id: place for place, comparison in enumerate(comparisons)},
         )
         self._campaign = baton.campaign
-        if self.journal:
-            self.journal.begin_run(self.facts())
+        self._by_parameters = {
+            (case.layer, case.direction, case.mode, case.device, case.dtype, case.shape): found
+            for case, found in ((found[0], found) for found in self.cases.values())
+        }
+        #: How many tests are over, and whether the results went into a file's content.
+        self.finished = 0
+        self.was_generated = False
         #: The cases measured so far with their rows' ``extra_info``, which is saved at the end.
         self.measured: dict[str, tuple[ConvCase, dict[str, Any]]] = {}
         #: Cases that the framework cannot run, with its reason.
@@ -144,22 +167,92 @@ class Run:
         #: Ids of cases that a person should be warned about, by reason.
         self.warned: dict[str, list[str]] = {}
 
-    def _open_journal(self, how: Mapping[str, Any], resume: bool, supervisor: Supervisor) -> Journal:
-        fingerprint = self.environment["fingerprint"]
-        return Journal(
-            self.storage / "journal" / f"{fingerprint}.journal",
-            {"environment": fingerprint, "code": journal.code_version(), "how": how},
-            resume=resume,
-            watch=supervisor.watch,
+    def begin(self) -> list[str]:
+        """Open the journal, now that something will be measured; what there is to say about it, a line each.
+
+        Raises ``JournalError``.
+        """
+        if not self.keeps:
+            return ["--resume: nothing is kept with --in-turn or disabled benchmarks"] if self.resume else []
+        lines = []
+        if self._discard:
+            lines = [f"{count} kept measurements were discarded ({path})" for path, count in self._discarded()]
+        if self._resume_from:
+            journal.restore(Path(self._resume_from), self._journal_file, self._context)
+        self.journal = Journal(
+            self._journal_file, self._context, resume=self.resume, watch=self._supervisor.watch
         )
+        self.measurements.journal = self.journal
+        self.journal.begin_run({**self.facts(), "id": self.id})
+        return lines + self._told_of_journal()
+
+    def _told_of_journal(self) -> list[str]:
+        if self.journal.abandoned:
+            return [
+                f"an unfinished run is set aside in {self.journal.abandoned}; the same command as then, with "
+                f"--resume-from {shlex.quote(str(self.journal.abandoned))}, goes on with it"
+            ]
+        if not self.resume:
+            return []
+        if self.journal.count:
+            return [f"going on with an earlier run: {self.journal.count} measurements are kept"]
+        found = journal.contents(self._journal_file.parent)
+        others = ", ".join(f"{count} in {path}" for path, count in found.items())
+        return [
+            "nothing is kept that was measured by this code with these options in this environment"
+            + (f"; other measurements are kept and stay: {others}" if others else "")
+        ]
+
+    def _discarded(self) -> Iterator[tuple[Path, int]]:
+        """Gives up what unfinished runs in this environment have kept."""
+        own = self.environment["fingerprint"]
+        for path, count in journal.contents(self._journal_file.parent).items():
+            if path.name.startswith(f"{own}."):
+                path.unlink()
+                yield path, count
+
+    def end(self, *, whole: bool, saved: bool) -> list[str]:
+        """Give up what is kept and has been saved; what there is to say about the rest, a line each."""
+        lines = []
+        if whole and saved:
+            self.mnist.forget()
+        elif self.mnist.trained:
+            lines.append(
+                "the trainings were not saved; their epochs are kept: the same command with "
+                "--benchmark-autosave saves them"
+            )
+        if not self.journal:
+            return lines
+        if whole and saved:
+            left = self.journal.forget_saved()
+            if left:
+                lines.append(
+                    f"{left} measurements of earlier runs stay in {self._journal_file}: --resume (with the "
+                    "options of then) goes on with them, --discard gives them up"
+                )
+        elif whole and self.journal.count:
+            lines.append(
+                f"nothing was saved, and {self.journal.count} measurements are kept: the same command with "
+                "--resume --benchmark-autosave saves them, --discard gives them up"
+            )
+        elif self.journal.count:
+            lines.append(f"{self.journal.count} measurements are kept: go on with --resume")
+        return lines
+
+    def case_with(self, parameters: tuple[str, ...]) -> tuple[ConvCase, Comparison]:
+        """The case and its comparison by what its test is parametrised with."""
+        return self._by_parameters[parameters]
 
     def facts(self) -> dict[str, Any]:
         """What this run was asked to do, for the saved file."""
         facts = {"grid": self.grid, "shuffle_seed": self.seed, "in_turn": self.in_turn}
+        if self._shapes_file:
+            facts["shapes"] = self._shapes_file
         return {**facts, "campaign": self._campaign} if self._campaign else facts
 
-    def refuse(self, case: ConvCase, reason: str) -> None:
-        self.not_measured.append({"case": case.as_dict(), "reason": reason})
+    def refuse(self, case: ConvCase, reason: str, kind: str) -> None:
+        """Note that ``case`` was not measured; ``kind`` is one of :data:`bench.cases.REFUSALS`."""
+        self.not_measured.append({"case": case.as_dict(), "reason": reason, "kind": kind})
 
     def trace(self, tell: Callable[[str], None]) -> None:
         """Capture the cases that ``--profile`` chooses, and put their folders into their rows."""
@@ -181,6 +274,25 @@ class Run:
             self.warned.setdefault(reason, []).append(case.id)
 
 
+#: Options of this suite; one that is there but empty is an unset variable of somebody's shell.
+_OWN_OPTIONS = (
+    *("grid", "shapes", *_NARROWED, "devices", "profile", "epochs", "repeats", "models", "samples", "mnist"),
+    *("case_timeout", "shuffle_seed", "resume_from"),
+)
+
+
+def _refuse_empty(options: Mapping[str, Any]) -> None:
+    for name in _OWN_OPTIONS:
+        if options[name] is not None and not str(options[name]).strip(" ,"):
+            raise ValueError(f"--{name.replace('_', '-')} is empty: give a value, or leave it out")
+
+
+def _refuse_several_processes(options: Mapping[str, Any]) -> None:
+    """pytest-xdist's workers would measure at the same time, and spoil each other."""
+    if options.get("numprocesses") or options.get("tx") or options.get("dist", "no") != "no":
+        raise ValueError("measuring needs one process at a time: leave out -n and --dist (pytest-xdist)")
+
+
 def _shapes(grid: str | None, shapes_file: str | None) -> tuple[str, Sequence[Shape]]:
     if grid and shapes_file:
         raise ValueError("--grid and --shapes exclude each other: give one of them")
@@ -200,15 +312,25 @@ def _ceilings(cases: Sequence[ConvCase]) -> tuple[ceilings.Ceiling, ...]:
 
 def _budget(options: Mapping[str, Any]) -> Budget:
     precision = options.get("benchmark_precision")
+    confidence = float(options.get("benchmark_confidence") or Budget.confidence)
+    if not 0 < confidence < 1:
+        raise ValueError(f"--benchmark-confidence must lie between 0 and 1, not {confidence:g}")
     return Budget(
-        max_time=float(options["benchmark_max_time"]),
+        max_time=_seconds(options, "benchmark_max_time"),
         min_rounds=options["benchmark_min_rounds"],
-        min_time=float(options["benchmark_min_time"]),
+        min_time=_seconds(options, "benchmark_min_time"),
         calibration_precision=options["benchmark_calibration_precision"],
         precision=None if precision is None else float(precision),
-        confidence=float(options.get("benchmark_confidence") or Budget.confidence),
+        confidence=confidence,
         disable_gc=options["benchmark_disable_gc"],
     )
+
+
+def _seconds(options: Mapping[str, Any], name: str) -> float:
+    seconds = float(options[name])
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"--{name.replace('_', '-')} must be a number of seconds over 0, not {seconds:g}")
+    return seconds
 
 
 def _mnist(
@@ -229,6 +351,8 @@ def _mnist(
     if path and not path.exists():
         raise ValueError(f"--mnist: there is no {path}")
     samples = None if options["samples"] is None else _count("--samples", options["samples"], 0)
+    if samples == 1:
+        raise ValueError("--samples must be at least 2: one to train on, one to validate with")
     # Whoever asks for certain shapes does not ask for trainings.
     asked = in_full or not (options["grid"] or options["shapes"])
     trainings = {
@@ -243,8 +367,14 @@ def _mnist(
 
 
 def _storage(options: Mapping[str, Any]) -> Path:
-    """Where pytest-benchmark saves."""
-    return Path(str(options["benchmark_storage"]).removeprefix("file://"))
+    """Where pytest-benchmark saves; ``ValueError`` where that is no folder."""
+    uri = str(options["benchmark_storage"])
+    path = uri.removeprefix("file://")
+    if "://" in path:
+        raise ValueError(f"--benchmark-storage must be a folder (file://PATH), not {uri!r}")
+    if not path:
+        raise ValueError("--benchmark-storage is empty: give a folder, or leave it out")
+    return Path(path)
 
 
 def _repeats(text: str | None, default: int) -> tuple[int, int]:

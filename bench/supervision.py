@@ -8,14 +8,17 @@ again, which goes on from the journal. A case that takes longer than ``--case-ti
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import dataclasses
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +26,16 @@ from pathlib import Path
 from typing import Any
 
 from bench import journal
+from bench.frameworks import LAST_WORDS
 
 #: Tells a measuring process by which socket its supervisor hears it, and who that is.
 _SOCKET, _PARENT = "BENCH_SUPERVISOR_SOCKET", "BENCH_SUPERVISOR"
+#: Tells a measuring process that it goes on with one that died, whatever its command line says.
+_AGAIN = "BENCH_SUPERVISOR_AGAIN"
+#: So many lines of what a process printed last are shown.
+_LAST_LINES = 8
+#: A process that ends so often without measuring anything in between will not be started again.
+_MOST_ENDINGS = 6
 #: A process that is asked to show where it hangs has so long to do it.
 _LAST_WORDS_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
@@ -37,10 +47,14 @@ class Supervisor:
     def __init__(self) -> None:
         # Not for the processes that this one starts.
         number, parent = os.environ.pop(_SOCKET, None), os.environ.pop(_PARENT, None)
+        #: Whether this process goes on with one that died.
+        self.goes_on = os.environ.pop(_AGAIN, None) is not None
         self._file = None
         if number and parent:
             _die_with(int(parent))
             self._file = socket.socket(fileno=int(number)).makefile("rw", encoding="utf-8")
+            # Python says goodbye; native code that ends the process does not.
+            atexit.register(self._say_goodbye)
 
     @property
     def is_there(self) -> bool:
@@ -58,6 +72,10 @@ class Supervisor:
         if not answer:
             raise SystemExit("the supervisor is gone")
         return json.loads(answer)
+
+    def _say_goodbye(self) -> None:
+        with contextlib.suppress(OSError):
+            self.tell(goodbye=True)
 
     def watch(self, path: Path, key: str | None, name: str) -> None:
         """What a :class:`bench.journal.Journal` is measuring now."""
@@ -80,13 +98,30 @@ class Ending:
     signal: int | None = None
     timeout: float | None = None
     name: str | None = None
+    #: Whether Python ended it; native code may, and then nobody else says so.
+    goodbye: bool = True
+    #: What native code printed last.
+    last_words: tuple[str, ...] = ()
+    #: How many measurements its journal keeps.
+    kept: int = 0
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether the process said itself all that there is to say."""
+        return self.signal is None and self.timeout is None and self.goodbye
 
     @property
     def in_words(self) -> str:
-        what = f"while it measured {self.name}" if self.name else "between two cases"
+        what = f"while it measured {self.name}" if self.name else "while nothing was measured"
         if self.timeout:
             return f"the process was ended {what}: it took longer than {self.timeout:g} s (--case-timeout)"
-        return f"the process was killed by {journal.signal_name(self.signal or 0)} {what}"
+        if self.signal:
+            said = f"the process was killed by {journal.signal_name(self.signal)} {what}"
+        else:
+            said = f"native code ended the process with status {self.status} {what}"
+        if not self.last_words:
+            return said
+        return "\n".join([f"{said}; it printed last:", *(f"  {line}" for line in self.last_words)])
 
     @property
     def can_go_on(self) -> bool:
@@ -105,7 +140,14 @@ class Child:
         **how: Any,
     ) -> None:
         own, its = socket.socketpair()
-        variables = {**os.environ, **(variables or {}), _SOCKET: str(its.fileno()), _PARENT: str(os.getpid())}
+        self._last_words = tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log")  # noqa: SIM115
+        variables = {
+            **os.environ,
+            **(variables or {}),
+            _SOCKET: str(its.fileno()),
+            _PARENT: str(os.getpid()),
+            LAST_WORDS: self._last_words.name,
+        }
         self._process = subprocess.Popen(command, env=variables, pass_fds=[its.fileno()], **how)
         its.close()
         self._socket = own
@@ -114,6 +156,7 @@ class Child:
         self._journal: Path | None = None
         self._key: str | None = None
         self._name: str | None = None
+        self._goodbye = False
         self._since = time.monotonic()
 
     def send(self, **message: Any) -> None:
@@ -129,9 +172,12 @@ class Child:
             if newline:
                 self._received = rest
                 message = json.loads(line)
-                if "journal" not in message:
+                if "goodbye" in message:
+                    self._goodbye = True
+                elif "journal" in message:
+                    self._note(message)
+                else:
                     return message
-                self._note(message)
                 continue
             timeout = None
             if self._key:
@@ -166,14 +212,25 @@ class Child:
 
     def _ended(self) -> Ending:
         status = self._process.wait()
-        if status >= 0:
+        number = -status if status < 0 else None
+        if number is None and self._goodbye:
             return Ending(status)
-        return self._noted(Ending(128 - status, -status, None, self._name))
+        return self._noted(Ending(status if number is None else 128 + number, number, None, self._name))
 
     def _noted(self, ending: Ending) -> Ending:
+        """``ending`` with all that is known here, and in the journal."""
+        status = ending.status if ending.signal is None and ending.timeout is None else None
         if self._journal and self._key:
-            journal.record_death(self._journal, self._key, ending.signal, ending.timeout)
-        return ending
+            journal.record_death(self._journal, self._key, ending.signal, ending.timeout, status)
+        said = Path(self._last_words.name).read_text(encoding="utf-8", errors="replace")
+        lines = tuple(printable(line) for line in said.strip().splitlines()[-_LAST_LINES:])
+        kept = journal.count(self._journal) if self._journal else 0
+        return dataclasses.replace(ending, goodbye=status is None, last_words=lines, kept=kept)
+
+
+def printable(text: str) -> str:
+    """``text`` without what would change a terminal."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else "?" for letter in text)
 
 
 def is_watched() -> bool:
@@ -193,18 +250,28 @@ def case_timeout(options: Mapping[str, Any]) -> float:
     return seconds
 
 
-def run(command: Sequence[str], resume_option: str, case_timeout: float, cwd: Path) -> int:
-    """Run ``command`` until it ends by itself, with ``resume_option`` where it goes on; its exit status."""
+def run(command: Sequence[str], case_timeout: float, cwd: Path) -> int:
+    """Run ``command`` until it ends by itself; its exit status. Started again, it is told to go on."""
     # The command is interrupted too, and ends as it sees fit. (To ignore the signal would be inherited.)
     signal.signal(signal.SIGINT, lambda *_: None)
+    again: dict[str, str] = {}
+    kept = in_vain = 0
     while True:
-        ending = Child(command, case_timeout, cwd=cwd).receive()
+        ending = Child(command, case_timeout, again, cwd=cwd).receive()
         while not isinstance(ending, Ending):
             raise RuntimeError(f"nobody here answers {ending}")
-        if ending.signal is None and ending.timeout is None:
+        if ending.is_regular:
             return ending.status
         print(f"\n{ending.in_words}", file=sys.stderr)
+        in_vain = in_vain + 1 if ending.kept == kept else 1
+        kept = ending.kept
         if not ending.can_go_on:
-            return ending.status
-        if resume_option not in command:
-            command = [*command, resume_option]
+            return ending.status or 1
+        if in_vain == _MOST_ENDINGS:
+            print(
+                f"that makes {in_vain} times without a measurement in between: mend that, and go on with "
+                "--resume",
+                file=sys.stderr,
+            )
+            return ending.status or 1
+        again = {_AGAIN: "1"}

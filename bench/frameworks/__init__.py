@@ -18,7 +18,8 @@ from bench.cases import ConvCase
 
 Call = Callable[[], object]
 AVAILABLE = ("tensorflow", "jax", "torch")
-
+#: Names the file in which a supervisor looks for what native code printed before it ended the process.
+LAST_WORDS = "BENCH_LAST_WORDS"
 
 _NO_REFUSALS = ("out of memory", "resource_exhausted", "same device", "recompile_limit")
 
@@ -47,6 +48,9 @@ class Framework(Protocol):
         ``layer`` is a Keras layer; ``inputs`` and ``output_gradient`` are float32 arrays in the
         case's data format. The call returns what it computed. Raises :class:`Unsupported`.
         """
+
+    def activation(self, name: str, y: Any, dy: Any) -> tuple[Any, Any]:
+        """Keras's activation of ``y`` and the gradient before it, given ``dy`` after it; all float64 arrays."""
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         """The product of two random square matrices.
@@ -107,20 +111,28 @@ def refusals_named(*errors: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def native_errors_hidden() -> Iterator[None]:
-    """Keeps what native code writes to standard error off the terminal, unless something goes wrong."""
+def native_errors_kept(*, hidden: bool) -> Iterator[None]:
+    """Keeps what native code writes to standard error in a file, and passes it on at the end.
+
+    Should native code end the process, a supervisor finds there what it said. ``hidden``: pass it on only
+    where something goes wrong.
+    """
+    path = os.environ.get(LAST_WORDS)
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as log:
+    with open(path, "w+b") if path else tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
+        failed = True
         try:
             yield
-        except BaseException:
-            log.seek(0)
-            os.write(terminal, log.read())
-            raise
+            failed = False
         finally:
+            sys.stderr.flush()
             os.dup2(terminal, 2)
+            log.seek(0)
+            if failed or not hidden:
+                os.write(terminal, log.read())
+            log.truncate(0)
             os.close(terminal)
 
 

@@ -20,12 +20,12 @@ from bench.frameworks import (
     Call,
     called_once,
     host,
-    native_errors_hidden,
+    native_errors_kept,
     no_tensorfloat32,
     refusals_named,
 )
 
-with native_errors_hidden():
+with native_errors_kept(hidden=True):
     # Several processes share a GPU: those of a campaign, and those that trace.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
@@ -67,6 +67,17 @@ class _Jax:
         with refusals_named(*_REFUSALS):
             x, dy = (_array(array, case.dtype, case.device) for array in (inputs, output_gradient))
             return called_once(_layer_call(case, layer, x, dy))
+
+    def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        import keras
+        from jax.experimental import enable_x64
+
+        with enable_x64(), jax.default_device(jax.devices("cpu")[0]):
+            after, pull_back = jax.vjp(keras.activations.get(name), jnp.asarray(y, jnp.float64))
+            if after.shape != y.shape:
+                return np.asarray(after), y
+            (gradient,) = pull_back(jnp.asarray(dy, jnp.float64))
+        return np.asarray(after), np.asarray(gradient)
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32

@@ -15,13 +15,13 @@ from bench.frameworks import (
     Call,
     called_once,
     host,
-    native_errors_hidden,
+    native_errors_kept,
     no_tensorfloat32,
     refusals_named,
 )
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
-with native_errors_hidden():
+with native_errors_kept(hidden=True):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
@@ -90,6 +90,18 @@ class _TensorFlow:
         with refusals_named(*_REFUSALS), tf.device(case.device):
             x, dy = _tensor(inputs, case.dtype), _tensor(output_gradient, case.dtype)
             return called_once(_layer_call(case, layer, x, dy))
+
+    def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        import keras
+
+        with tf.device("CPU:0"), tf.GradientTape() as tape:
+            before = tf.constant(y, tf.float64)
+            tape.watch(before)
+            after = keras.activations.get(name)(before)
+        if after.shape != before.shape:
+            return after.numpy(), y
+        gradient = tape.gradient(after, before, tf.constant(dy, tf.float64))
+        return after.numpy(), gradient.numpy()
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32

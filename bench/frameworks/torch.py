@@ -69,6 +69,17 @@ class _Torch:
             x, dy = (_tensor(array, case.dtype, case.device) for array in (inputs, output_gradient))
             return called_once(_layer_call(case, layer, x, dy))
 
+    def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        import keras
+
+        with keras.device("cpu"):
+            before = torch.tensor(y, dtype=torch.float64, requires_grad=True)
+            after = keras.activations.get(name)(before)
+            if after.shape != before.shape:
+                return after.detach().numpy(), y
+            (gradient,) = torch.autograd.grad(after, before, torch.tensor(dy, dtype=torch.float64))
+        return after.detach().numpy(), gradient.numpy()
+
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32
         if fast and (device.startswith("CPU") or not torch.backends.cudnn.allow_tf32):

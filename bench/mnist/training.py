@@ -233,6 +233,11 @@ class Experiment:
             self._trained[repeat] = {training.model.name: training for training in trained.trainings}
         return self._trained[repeat][model]
 
+    @property
+    def trained(self) -> bool:
+        """Whether any training was done."""
+        return bool(self._trained)
+
     def forget(self) -> None:
         """Throw away what was kept: it has been saved, and the next run is a replicate of its own."""
         for repeat, trainings in self._trained.items():
