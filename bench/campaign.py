@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -31,6 +32,18 @@ class CampaignError(RuntimeError):
     """What keeps a campaign from going on, in one sentence."""
 
 
+#: What a campaign does itself: it saves every run, once, and numbers its replicates.
+_NEEDLESS = ("--benchmark-autosave", "--benchmark-quiet", "--resume")
+_NOT_ALLOWED = (
+    *("--benchmark-json", "--benchmark-save", "--benchmark-storage", "--shuffle-seed", "--discard"),
+    *("--resume-from", "--benchmark-disable", "--in-turn", "--collect-only", "--co"),
+)
+#: Folders beside those of its environments.
+_TAKEN = ("logs", "unfinished")
+#: What a campaign was started with, beside its results.
+_SETTINGS = "campaign.settings"
+
+
 @dataclass(frozen=True)
 class Environment:
     """An interpreter with what is installed there, and variables that are set for it."""
@@ -40,35 +53,102 @@ class Environment:
     variables: Mapping[str, str]
 
 
-def parse(text: str) -> list[Environment]:
-    """``[label=]name[:VARIABLE=value]...``, several with commas; ``CampaignError`` says what is wrong.
+def parse(
+    text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()
+) -> list[Environment]:
+    """``[label=]name[:VARIABLE=value]...``, several with commas; then those of :func:`_long`.
 
-    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another.
+    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another. Raises
+    :class:`CampaignError`.
     """
-    found = [_environment(part.strip()) for part in text.split(",") if part.strip()]
-    labels = [environment.label for environment in found]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice:
-        raise CampaignError(f"two environments are called {twice}: name them, as in a={twice},b={twice}")
+    short = [_short(part.strip()) for part in text.split(",") if part.strip()]
+    found = [*short, *_long(environments, settings)]
+    labels = [environment.label.casefold() for environment in found]
+    for environment in found:
+        if labels.count(environment.label.casefold()) > 1:
+            twice = environment.label
+            raise CampaignError(f"two environments are called {twice}: name them, as in a={twice},b={twice}")
     if len(found) < 2:
-        raise CampaignError("--environments needs at least two, such as tf220,tf221")
+        raise CampaignError("a campaign needs at least two environments, such as tf220,tf221")
     return found
 
 
-def _environment(text: str) -> Environment:
+def _long(environments: Sequence[str], settings: Sequence[str]) -> list[Environment]:
+    """``[label=]name`` each, and ``label:VARIABLE=value`` each, whose values may hold commas and colons."""
+    variables: dict[str, dict[str, str]] = {}
+    for setting in settings:
+        label, colon, assignment = setting.partition(":")
+        variable, equals, value = assignment.partition("=")
+        if not (label and colon and variable and equals):
+            raise CampaignError(f"--set {setting!r} is no LABEL:VARIABLE=value")
+        variables.setdefault(label, {})[variable] = value
+    found = []
+    for text in environments:
+        label, named, name = text.rpartition("=")
+        label = label if named else Path(name).name
+        found.append(_environment(text, label, name, variables.pop(label, {})))
+    if variables:
+        raise CampaignError(f"--set names {min(variables)!r}, and no --environment is called so")
+    return found
+
+
+def _short(text: str) -> Environment:
     first, *settings = text.split(":")
     label, named, name = first.rpartition("=")
     variables = {}
     for setting in settings:
         variable, equals, value = setting.partition("=")
         if not (variable and equals):
-            raise CampaignError(f"{setting!r} in {text!r} is no VARIABLE=value")
+            raise CampaignError(
+                f"{setting!r} in {text!r} is no VARIABLE=value; values with commas or colons go into "
+                "--environment LABEL=NAME --set LABEL:VARIABLE=value"
+            )
         variables[variable] = value
-    default = "-".join([Path(name).name, *settings])
-    label = label if named else default
-    if not label or "/" in label or label.startswith("."):
+    return _environment(text, label if named else "-".join([Path(name).name, *settings]), name, variables)
+
+
+def _environment(text: str, label: str, name: str, variables: Mapping[str, str]) -> Environment:
+    if not label or not label.isprintable() or "/" in label or label.startswith(".") or len(label) > 100:
         raise CampaignError(f"{text!r} needs a label that a folder can have, as in mine={name}")
+    if label in _TAKEN:
+        raise CampaignError(f"no environment can be called {label}, which is a folder of the campaign's own")
+    for variable, value in variables.items():
+        if "\0" in variable + value:
+            raise CampaignError(f"{variable} cannot be set to what it is given in {text!r}")
     return Environment(label, _python(name), variables)
+
+
+def allowed(options: Sequence[str]) -> list[str]:
+    """What goes to pytest. Raises :class:`CampaignError` for what a campaign cannot be told."""
+    for option in options:
+        if option.partition("=")[0] in _NOT_ALLOWED:
+            raise CampaignError(f"a campaign takes no {option.partition('=')[0]}: it sees to that itself")
+    return [option for option in options if option not in _NEEDLESS]
+
+
+def hold_to_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Note what the campaign in ``folder`` is; :class:`CampaignError` where it was begun as another."""
+    file = folder / _SETTINGS
+    if file.exists():
+        try:
+            begun = json.loads(file.read_text(encoding="utf-8"))
+            different = [name for name in settings if begun.get(name) != settings[name]]
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise CampaignError(f"{file} cannot be read: {error}") from None
+        if different:
+            said = "; ".join(f"{name}: {begun.get(name)} then, {settings[name]} now" for name in different)
+            raise CampaignError(
+                f"{folder} is another campaign ({said}): give this one another --name, or repeat that one"
+            )
+        return
+    there = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name not in _TAKEN)
+    strange = [label for label in there if label not in settings["environments"]]
+    if strange:
+        raise CampaignError(f"{folder} holds other environments ({', '.join(strange)}): give another --name")
+    folder.mkdir(parents=True, exist_ok=True)
+    made = file.with_suffix(".new")
+    made.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    os.replace(made, file)
 
 
 def _python(name: str) -> str:
@@ -261,10 +341,23 @@ class Progress:
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
 @click.option(
     "--environments",
-    required=True,
     metavar="A,B",
     help="[label=]name[:VARIABLE=value], with commas; a name is an environment of tox.ini, 'current' for "
     "this interpreter, or a path to another",
+)
+@click.option(
+    "--environment",
+    "environment",
+    multiple=True,
+    metavar="[LABEL=]NAME",
+    help="one environment; may be given several times",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="LABEL:VARIABLE=VALUE",
+    help="a variable of one environment, whatever its value holds; may be given several times",
 )
 @click.option(
     "--replicates", type=click.IntRange(1), default=3, show_default=True, help="fresh processes each"
@@ -281,10 +374,18 @@ class Progress:
     default=Path(".benchmarks"),
     show_default=True,
 )
-@click.option("--case-timeout", type=float, default=600.0, show_default=True, help="seconds")
+@click.option(
+    "--case-timeout",
+    type=click.FloatRange(0, 1e9, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="seconds",
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(
-    environments: str,
+    environments: str | None,
+    environment: tuple[str, ...],
+    settings: tuple[str, ...],
     replicates: int,
     one_by_one: bool,
     name: str | None,
@@ -301,17 +402,35 @@ def main(
     Examples:
       python -m bench.campaign --environments tf220,tf221 --grid mnist-layers
       python -m bench.campaign --environments 'current,off=current:TF_ENABLE_ONEDNN_OPTS=0' --replicates 5
+      python -m bench.campaign --environment a=current --environment b=current --set 'b:KMP_AFFINITY=compact,1,0'
     """
     try:
-        found = parse(environments)
-        name = name or _name(environments, found, options)
+        if case_timeout != case_timeout:
+            raise CampaignError("--case-timeout must be a number of seconds, not nan")
+        found = parse(environments or "", environment, settings)
+        options = tuple(allowed(options))
+        name = name or _name([environments, *environment, *settings], found, options)
+        if "/" in name or name.startswith(".") or not name.isprintable():
+            raise CampaignError(f"--name {name!r} is nothing that a folder can be called")
         folder = storage / name
+        hold_to_settings(
+            folder,
+            {
+                "environments": {
+                    each.label: {"python": each.python, "variables": dict(each.variables)} for each in found
+                },
+                "options": list(options),
+                "one_by_one": one_by_one,
+            },
+        )
         progress = Progress(replicates, time.monotonic, lambda line: click.echo(line, err=True))
+        missing = 0
         for number in range(1, replicates + 1):
             campaign = {"id": name, "replicate": number}
             in_turn = (found[at] for at in starts(number - 1, len(found)))
             members = [Member(environment, folder, campaign, options) for environment in in_turn]
             members = [member for member in members if not member.result.exists()]
+            missing += len(members)
             progress.replicate = number - 1
             groups = [[member] for member in members] if one_by_one else [members]
             for some in filter(None, groups):
@@ -322,15 +441,17 @@ def main(
     except (CampaignError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    for environment in found:
-        click.echo(folder / environment.label)
+    if not missing:
+        click.echo(f"All {replicates} replicates were measured before; --replicates asks for more.", err=True)
+    for each in found:
+        click.echo(folder / each.label)
     base, new = (folder / environment.label for environment in (found[0], found[-1]))
-    click.echo(f"Compare them: python -m analysis compare {base} {new}")
+    click.echo(f"Compare them: {shlex.join(['python', '-m', 'analysis', 'compare', str(base), str(new)])}")
 
 
-def _name(environments: str, found: Sequence[Environment], options: Sequence[str]) -> str:
-    asked = hashlib.sha256(json.dumps([environments, list(options)]).encode()).hexdigest()[:6]
-    return f"{'-'.join(environment.label for environment in found)[:60]}-{asked}"
+def _name(asked: Sequence[str | None], found: Sequence[Environment], options: Sequence[str]) -> str:
+    digest = hashlib.sha256(json.dumps([asked, list(options)]).encode()).hexdigest()[:6]
+    return f"{'-'.join(environment.label for environment in found)[:60]}-{digest}"
 
 
 if __name__ == "__main__":

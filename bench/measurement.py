@@ -56,6 +56,7 @@ class Outcome:
             "paired": self.paired.as_dict() if self.paired else None,
             "control": self.control.as_dict() if self.control else None,
             "first_call_seconds": self.workload.first_call_seconds,
+            "unchecked": self.workload.unchecked,
             "warmup_calls": self.settling.calls,
             "settled": self.settling.settled,
             "noise": self.noise.as_dict() if self.noise else None,
@@ -81,7 +82,7 @@ class Outcome:
                 return cls(error=kind(fields[word]))
         paired, control, noise = (fields[name] for name in ("paired", "control", "noise"))
         return cls(
-            workload=Workload(_measured_before, fields["first_call_seconds"]),
+            workload=Workload(_measured_before, fields["first_call_seconds"], fields["unchecked"]),
             settling=Settling(fields["warmup_calls"], fields["settled"]),
             samples=Samples(fields["iterations"], fields["rounds"], fields["turns"]["seconds"]),
             paired=PairedRatio.from_dict(paired) if paired else None,

@@ -15,7 +15,7 @@ from functools import cache
 from bench.cases import GROUPED, ConvCase
 
 #: How many values are tried for each size.
-_TRIES = 12
+_TRIES = 8
 #: Strides up to this keep an image's remainder, which decides how padding falls.
 _STRIDES_KEPT = 8
 
@@ -24,35 +24,55 @@ _STRIDES_KEPT = 8
 def small(case: ConvCase) -> ConvCase:
     """A case of the same layer, options, direction, mode, device and dtype, with as little as shows them.
 
-    Sizes are equal to each other, to the kernel's, to the depth multiplier and to 1 where those of ``case``
-    are, and nowhere else; an image smaller than its kernel stays as it is.
+    Sizes of tensors are equal to each other, channels also to the kernel's sides, and all to the depth
+    multiplier and to 1, where those of ``case`` are, and nowhere else; an image smaller than its kernel stays
+    as it is.
     """
     wanted = _equalities(_sizes(case))
+
+    def strangeness(relative: ConvCase) -> int:
+        found = _equalities(_sizes(relative))
+        return sum(one != other for one, other in zip(found, wanted, strict=True))
+
+    nearest: ConvCase | None = None
+    for relative in _relatives(case):
+        if nearest is None or strangeness(relative) < strangeness(nearest):
+            nearest = relative
+        if not strangeness(nearest):
+            break
+    return nearest or case
+
+
+def _relatives(case: ConvCase) -> Iterator[ConvCase]:
+    """Relatives to try."""
     for height, width in itertools.product(_extents(case, 0), _extents(case, 1)):
         image = dataclasses.replace(case, height=height, width=width)
         known = [height, width, *image.output_size, *case.kernel_size, case.depth_multiplier, 1]
-        for channels in _like(case.in_channels, _fixed(case), known):
+        for channels in _channels(case, known):
             for filters in _filters(case, channels, known):
-                for batch in _like(case.batch, [*_fixed(case), case.in_channels, case.filters],
-                                   [*known, channels, filters]):  # fmt: skip
-                    found = dataclasses.replace(image, in_channels=channels, filters=filters, batch=batch)
-                    if _equalities(_sizes(found)) == wanted:
-                        return found
-    return case
+                of_case = [*_fixed(case), case.in_channels, case.filters]
+                for batch in _like(case.batch, of_case, [*known, channels, filters]):
+                    yield dataclasses.replace(image, in_channels=channels, filters=filters, batch=batch)
 
 
-def _sizes(case: ConvCase) -> list[int]:
-    """All that two sizes can coincide of."""
+def _sizes(case: ConvCase) -> tuple[list[int], list[int]]:
+    """All sizes that can coincide: with each other the first, with all of those the second."""
     between = case.in_channels * case.depth_multiplier
-    return [*_fixed(case), case.in_channels, case.filters, case.batch, between]
+    image = [case.height, case.width, *case.output_size]
+    return [*image, case.in_channels, case.filters, case.batch, between, case.depth_multiplier, 1], [
+        *case.kernel_size
+    ]
 
 
 def _fixed(case: ConvCase) -> list[int]:
     return [case.height, case.width, *case.output_size, *case.kernel_size, case.depth_multiplier, 1]
 
 
-def _equalities(sizes: Sequence[int]) -> tuple[bool, ...]:
-    return tuple(one == other for one, other in itertools.combinations(sizes, 2))
+def _equalities(sizes: tuple[list[int], list[int]]) -> tuple[bool, ...]:
+    tensors, kernel = sizes
+    # Sides of images meet those of kernels everywhere, and nothing makes anything of it.
+    pairs = (*itertools.combinations(tensors, 2), *itertools.product(tensors[4:], kernel))
+    return tuple(one == other for one, other in pairs)
 
 
 def _extents(case: ConvCase, axis: int) -> Iterable[int]:
@@ -61,11 +81,12 @@ def _extents(case: ConvCase, axis: int) -> Iterable[int]:
     stride = case.strides[axis]
     if size <= extent + 1 or (case.is_1d and axis == 0):
         return [size]
-    step = stride if stride <= _STRIDES_KEPT else 1
-    first = extent + 1 + (size - extent - 1) % step
-    # One output more than one, where the case has that.
-    tried = [value for value in range(first, first + 3 * _TRIES * step, step) if value <= size]
-    return tried[: 2 * _TRIES] or [size]
+    first = extent + 1
+    kept = stride if stride <= _STRIDES_KEPT else 1
+    # Of equal remainders first, since these decide how padding falls.
+    most = max([1, *(each for each in case.strides if each <= _STRIDES_KEPT)])
+    values = range(first, min(size, first + _TRIES * most) + 1)
+    return sorted(values, key=lambda value: (value - size) % kept > 0)[: 3 * _TRIES]
 
 
 def _like(size: int, others: Sequence[int], known: Sequence[int]) -> Iterator[int]:
@@ -76,6 +97,14 @@ def _like(size: int, others: Sequence[int], known: Sequence[int]) -> Iterator[in
         return
     free = (value for value in range(2, size + 1) if value not in known)
     yield from itertools.islice(free, _TRIES)
+
+
+def _channels(case: ConvCase, known: Sequence[int]) -> Iterator[int]:
+    """Values to try, those first that make the channels between the two parts equal what they shall."""
+    many = case.depth_multiplier
+    between = _like(case.in_channels * many, _fixed(case), known)
+    yield from (value // many for value in between if value % many == 0)
+    yield from _like(case.in_channels, _fixed(case), known)
 
 
 def _filters(case: ConvCase, channels: int, known: Sequence[int]) -> Iterator[int]:

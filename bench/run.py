@@ -93,6 +93,7 @@ class Run:
             raise ValueError(
                 f"nothing is left of {self.grid} with these directions, modes, dtypes and devices"
             )
+        workloads.refuse_unknown_activations(case for found in comparisons for case in found.cases)
         self.timer_name = str(options["benchmark_timer"])
         budget = _budget(options)
         warmup_calls = options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0
@@ -140,9 +141,10 @@ class Run:
         self.mnist = experiment(self.environment)
 
         def prepare(case: ConvCase) -> Workload:
-            agreement.check(self.framework, case)
+            unchecked = agreement.check(self.framework, case)
             workload = workloads.prepare(self.framework, case)
-            return dataclasses.replace(workload, call=faults.inject(workload.call, case, faulty))
+            call = faults.inject(workload.call, case, faulty)
+            return dataclasses.replace(workload, call=call, unchecked=unchecked)
 
         self.measurements = Measurements(
             prepare=prepare,

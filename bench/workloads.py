@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,21 @@ class Workload:
 
     call: Call
     first_call_seconds: float
+    #: Why what it computes could not be held against NumPy; ``None`` where it was.
+    unchecked: str | None = None
+
+
+def refuse_unknown_activations(cases: Iterable[ConvCase]) -> None:
+    """Raises ``ValueError`` where this Keras has no such activation: a name misspelt, mostly."""
+    import keras
+
+    for name in sorted({case.activation for case in cases if case.activation not in (None, "relu")}):
+        try:
+            keras.activations.get(name)
+        except (ValueError, TypeError):
+            close = difflib.get_close_matches(name, dir(keras.activations), n=1)
+            hint = f": did you mean {close[0]}?" if close else ""
+            raise ValueError(f"Keras {keras.__version__} has no activation {name!r}{hint}") from None
 
 
 def prepare(framework: Framework, case: ConvCase) -> Workload:

@@ -84,9 +84,12 @@ def no_tensorfloat32() -> Unsupported:
 
 
 def first_line(error: Exception) -> str:
-    """What a framework said, without the paths and traces that follow."""
+    """What a framework said, without the paths and traces around it."""
     text = getattr(error, "message", None) or str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0] == "Graph execution error:":
+        # TensorFlow says where each operation was made, and then what is wrong with it.
+        lines = [line for line in lines[1:] if not line.startswith(("[[", "File ", "Detected at"))][-1:]
     return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
 
 

@@ -70,9 +70,10 @@ class _Jax:
 
     def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras
-        from jax.experimental import enable_x64
 
-        with enable_x64(), jax.default_device(jax.devices("cpu")[0]):
+        # Its name since JAX 0.8, and before.
+        wide = jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64()
+        with wide, jax.default_device(jax.devices("cpu")[0]):
             after, pull_back = jax.vjp(keras.activations.get(name), jnp.asarray(y, jnp.float64))
             if after.shape != y.shape:
                 return np.asarray(after), y

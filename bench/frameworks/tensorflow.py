@@ -13,6 +13,7 @@ import numpy as np
 from bench.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import (
     Call,
+    Unsupported,
     called_once,
     host,
     native_errors_kept,
@@ -41,6 +42,7 @@ _REFUSALS = (
     tf.errors.UnimplementedError,
     tf.errors.NotFoundError,
     NotImplementedError,
+    TypeError,
     ValueError,
 )
 
@@ -249,7 +251,10 @@ def backward_graph(
             activations.update((tensor.ref(), tensor) for tensor in operation.outputs)
     saved = [tensor for ref, tensor in activations.items() if ref in read]
 
-    backward = whole.prune([dy_in, *saved], whole.structured_outputs[1])
+    try:
+        backward = whole.prune([dy_in, *saved], whole.structured_outputs[1])
+    except KeyError:
+        raise Unsupported("TensorFlow cannot cut the backward pass out of this layer's graph") from None
     left = FORWARD_OPERATIONS.intersection(op.type for op in operations_behind(backward.outputs))
     if left:
         raise RuntimeError(f"the backward function still computes forward: {', '.join(sorted(left))}")
