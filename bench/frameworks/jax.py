@@ -77,7 +77,8 @@ class _Jax:
             after, pull_back = jax.vjp(keras.activations.get(name), jnp.asarray(y, jnp.float64))
             if after.shape != y.shape:
                 return np.asarray(after), y
-            (gradient,) = pull_back(jnp.asarray(dy, jnp.float64))
+            # Keras lets some activations compute in float32 alone.
+            (gradient,) = pull_back(jnp.asarray(dy, after.dtype))
         return np.asarray(after), np.asarray(gradient)
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
