@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from analysis.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,9 +76,8 @@ def report(
         made = build(chosen, folder, everything, tell)
         write(made, folder)
         if json_file:
-            _write_json(json_file, dict(made.summary))
-        if output is None:
-            point_latest(folder)
+            write_json(json_file, dict(made.summary))
+        if output is None and point_latest(folder):
             folder = REPORTS / "latest"
     for sentence in made.sentences[:3]:
         click.echo(sentence)
@@ -115,7 +114,7 @@ def explain(
             comparisons = _only(comparisons, case_id)
         found = explained(chosen, comparisons)
         if json_file:
-            _write_json(json_file, found.as_dict())
+            write_json(json_file, found.as_dict())
     _print(terminal.explained(found, remedies.table(chosen, comparisons)))
 
 
@@ -148,7 +147,7 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
     with _one_sentence():
         found = _compared(base, new, storage)
         if json_file:
-            _write_json(json_file, found.as_dict())
+            write_json(json_file, found.as_dict())
     _print(terminal.compared(found))
     if fail_on and found.counts()[fail_on]:
         sys.exit(1)
@@ -189,13 +188,13 @@ def check(files: tuple[Path, ...], json_file: Path | None) -> None:
                 }
             )
         if json_file:
-            _write_json(json_file, {"files": found})
+            write_json(json_file, {"files": found})
     for one in found:
         if "problem" in one:
-            click.echo(f"Error: {one['problem']}", err=True)
+            click.echo(f"Error: {_printable(one['problem'])}", err=True)
         else:
             facts = ", ".join(f"{name.replace('_', ' ')} {one[name]}" for name in list(one)[2:] if one[name])
-            click.echo(f"{one['file']}: {one['environment']}: {facts}")
+            click.echo(_printable(f"{one['file']}: {one['environment']}: {facts}"))
     if any("problem" in one for one in found):
         sys.exit(2)
 
@@ -218,7 +217,7 @@ def claims_(files: tuple[Path, ...], environment: str | None, json_file: Path | 
         chosen = _newest(_load(files), environment)
         answers = claims.ledger(chosen, pairs.table(chosen), trainings.chosen(chosen))
         if json_file:
-            _write_json(json_file, {"claims": [answer.as_dict() for answer in answers]})
+            write_json(json_file, {"claims": [answer.as_dict() for answer in answers]})
     _print(terminal.claims(answers))
 
 
@@ -252,7 +251,7 @@ def same(campaign: Path, json_file: Path | None) -> None:
     with _one_sentence():
         found = calibration.same(campaign)
         if json_file:
-            _write_json(json_file, {"comparisons": found.to_dict("records")})
+            write_json(json_file, {"comparisons": found.to_dict("records")})
     _print(terminal.same(found))
 
 
@@ -270,7 +269,7 @@ def faults(campaign: Path, output: Path, parts: int) -> None:
         found = calibration.faults(campaign, parts)
         output.mkdir(parents=True, exist_ok=True)
         for number, content in enumerate(found):
-            _write_json(output / f"{number}.json", content)
+            write_json(output / f"{number}.json", content)
     click.echo(output)
 
 
@@ -285,7 +284,7 @@ def slowed(campaign: Path, faults: Path, json_file: Path | None) -> None:
     with _one_sentence():
         found = calibration.slowed(campaign, faults)
         if json_file:
-            _write_json(json_file, {"comparisons": found.to_dict("records")})
+            write_json(json_file, {"comparisons": found.to_dict("records")})
     _print(terminal.slowed(found))
 
 
@@ -298,12 +297,17 @@ def _compared(base: str, new: str, storage: Path = STORAGE) -> Compared:
 
 def _print(lines: Iterable[str]) -> None:
     """Lines of text; the word that a line begins with in colour, where it is one and this is a terminal."""
-    for line in lines:
+    for line in map(_printable, lines):
         word = _WORD.match(line)
         if word:
             styled = click.style(word[2], fg=_COLOURS[word[2]], bold=True)
             line = f"{word[1]}{styled}{line[word.end() :]}"
         click.echo(line)
+
+
+def _printable(text: str) -> str:
+    """Names of files may hold what a terminal would obey."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 _COLOURS = {
@@ -322,7 +326,7 @@ def _one_sentence() -> Iterator[None]:
     try:
         yield
     except (ResultsError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_printable(str(error))}", err=True)
         sys.exit(2)
     except BrokenExecutor:
         click.echo("Error: a process that draws was ended, perhaps for lack of memory", err=True)
@@ -332,7 +336,10 @@ def _one_sentence() -> Iterator[None]:
 def _load(files: tuple[Path, ...]) -> Results:
     from analysis import results
 
-    return results.load(results.find(files or (STORAGE,)))
+    found = results.load(results.find(files or (STORAGE,)))
+    for note in found.notes:
+        click.echo(f"warning: {_printable(note)}", err=True)
+    return found
 
 
 def _newest(everything: Results, conditions: str | None) -> Results:
@@ -362,26 +369,6 @@ def _only(comparisons: pd.DataFrame, wanted: str) -> pd.DataFrame:
     if not any(chosen):
         raise ResultsError(f"no comparison here has a case {wanted!r}: their ids are in the report's tables")
     return comparisons[chosen]
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """All of ``content``, or what was there before; a device or a pipe is written to, never replaced."""
-    from analysis.results import ResultsError
-
-    if path == Path():
-        raise ResultsError("--json needs the name of a file")
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
-        return
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    made = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        made.write_text(text, encoding="utf-8")
-        os.replace(made, path)
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def _folder_name(chosen: Results) -> str:

@@ -112,7 +112,7 @@ def _how_many(pairs: pd.DataFrame) -> str:
     for mode, rows in pairs.groupby("mode", sort=False):
         slow = rows[rows["verdict"] == verdicts.SLOWER]
         if len(slow) in (0, len(rows)):
-            where.append(f"in {mode} mode {'none' if slow.empty else 'all'} of {len(rows)}")
+            where.append(f"in {mode} mode {'none' if slow.empty else 'all'} of {len(rows)}{_open(rows)}")
             continue
         measured, slower_ones = rows["direction"].value_counts(), slow["direction"].value_counts()
         by_direction = [
@@ -120,11 +120,17 @@ def _how_many(pairs: pd.DataFrame) -> str:
             for direction in DIRECTIONS
             if direction in measured
         ]
-        where.append(f"in {mode} mode {', '.join(by_direction)}")
+        where.append(f"in {mode} mode {', '.join(by_direction)}{_open(rows)}")
     return (
         f"SeparableConv2D is slower than Conv2D in {slower} of the {len(pairs)} comparisons measured here"
         f"{', ' if others else ''}{_listed(others)}. Slower are {'; '.join(where)}."
     )
+
+
+def _open(rows: pd.DataFrame) -> str:
+    """How many of ``rows`` nobody knows of, where there are any."""
+    undecided = int((rows["verdict"] == verdicts.UNDECIDED).sum())
+    return f" ({undecided} undecided)" if undecided else ""
 
 
 def _named(pairs: pd.DataFrame) -> list[str]:
@@ -134,6 +140,8 @@ def _named(pairs: pd.DataFrame) -> list[str]:
     if named.empty:
         return []
     count = named["name"].nunique()
+    if slower.empty and (named["verdict"] == verdicts.UNDECIDED).any():
+        return [f"None of the {count} named shapes is called slower in any direction{_open(named)}."]
     if slower.empty:
         return [f"None of the {count} named shapes is slower in any direction."]
     parts = [
@@ -172,19 +180,23 @@ def _border_of(cells: pd.DataFrame) -> str:
         if set(rows["verdict"]) != {verdicts.FASTER}:
             break
         always_faster.insert(0, channels)
-    text = f"slower at {_listed(slower)}" if slower else "nowhere slower"
+    undecided = cells["verdict"] == verdicts.UNDECIDED
+    nowhere = f"nowhere called slower{_open(cells)}" if undecided.any() else "nowhere slower"
+    text = f"slower at {_listed(slower)}{_open(cells)}" if slower else nowhere
     if always_faster:
         return f"{text}, faster with every kernel from {always_faster[0]} on"
-    return f"{text}, and not faster with every kernel at the most channels"
+    if undecided.all():
+        return text
+    return f"{text}, and not called faster with every kernel at the most channels"
 
 
 def _turning(centre: pd.Series | None, arms: pd.DataFrame) -> list[str]:
-    """Single settings that make the layer slower where the shape they start from is not."""
+    """Single settings that make the layer slower where the shape they start from is known not to be."""
     if centre is None:
         return []
     starts = arms[arms["is_centre"]].drop_duplicates("direction").set_index("direction")["verdict"]
     changed = arms[~arms["is_centre"] & (arms["verdict"] == verdicts.SLOWER)]
-    changed = changed[changed["direction"].map(starts) != verdicts.SLOWER]
+    changed = changed[changed["direction"].map(starts).isin([verdicts.FASTER, verdicts.SAME])]
     changed = changed[~changed["axis"].isin(("channels", "kernel size"))]
     if changed.empty:
         return []

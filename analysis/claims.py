@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import pairs, trainings, verdicts
+from analysis import commands, pairs, trainings, verdicts
 from analysis.results import Results
 from analysis.stats import Estimate
 from analysis.wording import speed
@@ -18,8 +18,6 @@ from bench.claims import Claim, Trial
 HOLDS, REFUTED, MIXED, UNDECIDED = "holds", "refuted", "mixed", "undecided"
 PARTLY, NOT_MEASURED = "partly measured", "not measured"
 WORDS = (HOLDS, REFUTED, MIXED, UNDECIDED, PARTLY, NOT_MEASURED)
-MEASURE = "pytest bench/ --grid claims --benchmark-autosave"
-TRAIN = "pytest bench/bench_mnist.py --benchmark-autosave"
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def ledger(results: Results, comparisons: pd.DataFrame, trained: pd.DataFrame) -
     """Every claim, on every device that was measured; ``comparisons`` is of ``pairs.table``, ``trained`` of
     ``trainings.chosen``."""
     judged = _judged(results, comparisons)
-    learned = trainings.answers(trained) if len(trained) and trained["epochs"].iloc[0] > 1 else {}
+    learned = trainings.answers(trained)
     devices = sorted(set(results.layers["device"])) or ["CPU:0"]
     return [_answer(claim, device, judged, learned) for device in devices for claim in claims.load()]
 
@@ -112,11 +110,11 @@ def _answer(
             answer = learned[claim.training]
             outcomes.append(Outcome(answer.holds, answer.says))
         else:
-            missing.append(TRAIN)
+            missing.append(commands.TRAIN)
     for trial in (trial.on(device) for trial in claim.trials):
         known = judged.get((trial.case.id, trial.base.id))
         if known is None:
-            missing.append(MEASURE)
+            missing.append(commands.CLAIMS)
             continue
         ratio, verdict = known
         says = f"{trial.case.id} is {speed(ratio.value, ratio.low, ratio.high)} as {trial.base.id}"

@@ -48,6 +48,8 @@ class Compared:
     cases: pd.DataFrame
     only_in_base: list[str]
     only_in_new: list[str]
+    #: What was met in the files and left out.
+    notes: tuple[str, ...] = ()
 
     @property
     def differences(self) -> list[Difference]:
@@ -57,7 +59,7 @@ class Compared:
     def warnings(self) -> list[str]:
         """What a reader must know before believing any number."""
         machine = [difference for difference in self.differences if difference.is_of_machine]
-        found = []
+        found = [*self.notes]
         if machine:
             found.append(
                 f"these are two machines, so every difference may be theirs: {'; '.join(map(str, machine))}"
@@ -91,7 +93,12 @@ class Compared:
 
 
 def compare(base: Results, new: Results) -> Compared:
-    """Judge every case that both have. Raises :class:`ResultsError` where they share none."""
+    """Judge every case that both have. Raises :class:`ResultsError` where they share none, or share runs."""
+    common = set(base.runs["identity"]) & set(new.runs["identity"])
+    if common:
+        raise ResultsError(
+            f"BASE and NEW share {len(common)} run(s): a run that is compared with itself shows nothing"
+        )
     of_base, of_new = _by_case(base), _by_case(new)
     ids = [case for case in of_base if case in of_new]
     if not ids:
@@ -116,6 +123,7 @@ def compare(base: Results, new: Results) -> Compared:
         table,
         [case for case in of_base if case not in of_new],
         [case for case in of_new if case not in of_base],
+        tuple(dict.fromkeys((*base.notes, *new.notes))),
     )
 
 
@@ -243,13 +251,19 @@ def _changes(samples: list[_Sample]) -> list[Change]:
 def _needs(change: Change, noise: float, least_p: float, paired: bool) -> float:
     """How many more runs of each would decide, if they went on like these; NaN where none would.
 
-    A mean beyond the noise must be told from no change, one within it must have an interval within it.
+    A mean beyond the noise must be told from no change, one that may be the same must have an interval within
+    the margin of that; nothing is decided between the two.
     """
     if not change.degrees:
         # Nothing is known of how runs vary; two are the fewest that show it.
         return float(max(1, 2 - change.values))
-    border, size = math.log1p(noise), abs(change.value)
-    confidence, room = (1 - least_p, size) if size > border else (stats.CONFIDENCE, border - size)
+    size, margin = abs(change.value), math.log1p(verdicts.same_margin(2))
+    if size > math.log1p(noise):
+        confidence, room = 1 - least_p, size
+    elif size <= math.log1p(verdicts.LEAST_NOISE) and noise <= verdicts.same_margin(2):
+        confidence, room = stats.CONFIDENCE, margin - size
+    else:
+        return math.nan
     for more in range(1, _MOST_RUNS):
         if change.with_more(more, degrees_each=1 if paired else 2).reach(confidence) < room:
             return float(more)

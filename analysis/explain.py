@@ -35,6 +35,8 @@ from bench.cases import ConvCase
 _DRIFT = 0.15
 #: A kernel must be this long for two stopwatches to be compared.
 _LONG = 1e-3
+#: How the reasons begin for which a command can help.
+NO_TRACE, NO_CEILINGS = "no trace", "no ceilings were measured"
 OPERATION_COLUMNS = (
     *("layer", "operation", "role", "name", "implementation", "calls", "seconds", "share", "flops", "bytes"),
     *("flops_per_byte", "flops_per_second", "bytes_per_second", "limit_seconds", "bound_by", "of_limit"),
@@ -355,12 +357,12 @@ def _why_not(
     cases = (row["dense_case"], row["separable_case"])
     untraced = [case.layer for case in cases if case.id not in folders]
     if untraced:
-        return f"no trace of {' and '.join(untraced)}"
+        return f"{NO_TRACE} of {' and '.join(untraced)}"
     for case in cases:
         if case in reasons:
             return reasons[case]
         if case.device not in devices or not devices[case.device].can_judge(case):
-            return f"no ceilings were measured for {case.dtype} on {case.device}"
+            return f"{NO_CEILINGS} for {case.dtype} on {case.device}"
         if not read[case].in_kernels:
             return f"the trace of {case.layer} shows no convolution"
     return ""

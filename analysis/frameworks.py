@@ -60,10 +60,7 @@ class Frameworks:
         common = self._common_ratios()
         if common.empty:
             return
-        counted = ", ".join(
-            f"{int((common[f'{backend}_verdict'] == verdicts.SLOWER).sum())} with {FRAMEWORKS[backend]}"
-            for backend in self.backends
-        )
+        counted = ", ".join(self._counted(common[f"{backend}_verdict"], backend) for backend in self.backends)
         yield (
             f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in "
             f"{counted}."
@@ -77,6 +74,11 @@ class Frameworks:
             f"In {everywhere} it is slower on every framework, which is the operation's nature on this "
             f"machine; {'; '.join(said) or 'in none it is slower on one alone'}."
         )
+
+    @staticmethod
+    def _counted(words: pd.Series, backend: str) -> str:
+        slower, undecided = (int((words == word).sum()) for word in (verdicts.SLOWER, verdicts.UNDECIDED))
+        return f"{slower} with {FRAMEWORKS[backend]}{f' ({undecided} undecided)' if undecided else ''}"
 
     def _fastest(self) -> Iterator[str]:
         measured = self.cases.dropna(subset=[f"{backend}_seconds" for backend in self.backends])

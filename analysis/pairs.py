@@ -100,8 +100,8 @@ def judge(
             p_values.append(stats.beyond(turns, noise))
     rates = stats.false_discovery_rates(p_values)
     return [
-        (ratio, verdicts.judge(ratio, noise, rate))
-        for ratio, noise, rate in zip(found, noises, rates, strict=True)
+        (ratio, verdicts.judge(ratio, noise, rate, len(rows)))
+        for rows, ratio, noise, rate in zip(groups, found, noises, rates, strict=True)
     ]
 
 

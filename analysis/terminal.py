@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pandas as pd
 
-from analysis import naming, remedies, verdicts
+from analysis import commands, naming, remedies, verdicts
 from analysis.claims import Answer, counts
 from analysis.compare import Compared
 from analysis.detectors import TOGETHER
@@ -46,7 +46,7 @@ def explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
     for reason, rows in found.missing.groupby("reason", sort=False):
         yield f"not explained: {len(rows)} comparisons ({rows.iloc[0]['pair']}, ...): {reason}"
     if not found.pairs:
-        yield "Trace some comparisons: pytest bench/ --profile telling --benchmark-autosave"
+        yield f"Trace some comparisons: {commands.TRACE_TELLING}"
 
 
 class Progress:

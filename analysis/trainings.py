@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import stats
+from analysis import commands, stats
 from analysis.results import Results
 from analysis.stats import Estimate
 from analysis.wording import number, speed
@@ -31,12 +31,22 @@ _LAYERS = (
 
 
 def chosen(results: Results) -> pd.DataFrame:
-    """The trainings to judge by: those with the most epochs, the newest of each model and repeat."""
+    """The trainings to judge by: on all of MNIST before trials, then with the most epochs, the newest of each
+    model and repeat."""
     rows = results.trainings
     if rows.empty:
         return rows
+    whole = ~_are_trials(rows)
+    rows = rows[whole] if whole.any() else rows
     rows = rows[rows["epochs"] == rows["epochs"].max()]
     return rows.drop_duplicates(["model", "repeat"], keep="last").reset_index(drop=True)
+
+
+def _are_trials(rows: pd.DataFrame) -> pd.Series:
+    """Whether each was trained or tested on fewer samples than MNIST has: it stands for nothing."""
+    return rows["samples"].map(
+        lambda samples: any(samples[name] < count for name, count in published()["samples"].items())
+    )
 
 
 def table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -159,7 +169,12 @@ class Answer:
 
 
 def answers(rows: pd.DataFrame) -> dict[str, Answer]:
-    """By claim: slower, less accurate, parameters, depth; those that ``rows`` answer, in this order."""
+    """By claim: slower, less accurate, parameters, depth; those that ``rows`` answer, in this order.
+
+    Trials and trainings of a single epoch answer none.
+    """
+    if rows.empty or rows["epochs"].iloc[0] < 2 or _are_trials(rows).any():
+        return {}
     against = difference(rows, SEPARABLE, CONV)
     found = {"parameters": _parameters(rows), "depth": _depth(rows)}
     if against:
@@ -174,9 +189,15 @@ def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
     if rows["epochs"].iloc[0] < 2:
         return [
             "MNIST: only one epoch a model was trained, in the place of the full experiment: "
-            "pytest bench/bench_mnist.py --benchmark-autosave runs it."
+            f"{commands.TRAIN} runs it."
         ]
-    found = [*(answer.says for answer in answers(rows).values()), *_hybrid(rows)]
+    if _are_trials(rows).any():
+        samples = rows["samples"].iloc[0]
+        return [
+            f"MNIST: only a trial was trained, on {samples['train']:,} samples, which says nothing of the full "
+            f"experiment: {commands.TRAIN} runs it."
+        ]
+    found = [*(answer.says for answer in answers(rows).values()), *_hybrid(rows), *_short(rows)]
     for row in layers_of_a_step(results, rows).to_dict("records"):
         if row["model"] in (CONV, SEPARABLE):
             found.append(
@@ -185,6 +206,13 @@ def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
                 f"{row['step_seconds'] * 1e3:.1f} ms, {100 * row['share']:.0f} %."
             )
     return [*found, *_stopwatch(rows)]
+
+
+def _short(rows: pd.DataFrame) -> list[str]:
+    epochs, full = int(rows["epochs"].iloc[0]), published()["epochs"]
+    if epochs >= full:
+        return []
+    return [f"MNIST: the models were trained for {epochs} epochs, where the article trained for {full}."]
 
 
 def _slower(found: Difference, rows: pd.DataFrame) -> Answer:

@@ -27,13 +27,15 @@ LEAST_NOISE = 0.02
 #: reports/example its standard deviation was 2.1 % for the median comparison and under 5.7 % for
 #: 95 % of them, so that with this margin and the interval on top a chance verdict is rare.
 SINGLE_RUN_NOISE = 0.10
+#: *Same* means an interval wholly within this of 1, whatever the noise: more noise never makes it easier.
+SAME_WITHIN = 0.05
 #: An interval worth less than this decides nothing.
 LEAST_CONFIDENCE = 0.93
 
 #: Why a verdict is what it is: code -> words.
 REASONS = {
     "beyond_noise": "beyond the noise, and not by chance",
-    "within_noise": "the whole interval is within the noise",
+    "within_margin": "the whole interval is within the margin of what counts as the same",
     "few_turns": "too few turns for an interval",
     "few_replicates": "too few runs for an interval",
     "chance": "it may be chance: more runs narrow the interval",
@@ -51,32 +53,46 @@ class Verdict:
         return REASONS[self.code]
 
 
+def least_noise(replicates: int) -> float:
+    """What counts as a difference after so many runs on the quietest of machines."""
+    return LEAST_NOISE if replicates > 1 else SINGLE_RUN_NOISE
+
+
 def noise(control_ratios: Iterable[float], replicates: int) -> float:
     """The relative change that this machine shows where there is none.
 
     The 95th percentile of |A/A ratio - 1| over the controls (layers measured against a second
-    copy of themselves), but at least :data:`LEAST_NOISE`, and :data:`SINGLE_RUN_NOISE` in one run.
+    copy of themselves), but at least :func:`least_noise`.
     """
     changes = [math.expm1(abs(math.log(ratio))) for ratio in control_ratios]
-    floor = LEAST_NOISE if replicates > 1 else SINGLE_RUN_NOISE
-    return max([floor, *([float(np.percentile(changes, 95))] if changes else [])])
+    return max([least_noise(replicates), *([float(np.percentile(changes, 95))] if changes else [])])
 
 
-def judge(ratio: Estimate, noise: float, false_discovery_rate: float) -> Verdict:
-    """What ``ratio`` (time of the layer over time of its base) says, given the noise.
+def judge(ratio: Estimate, noise: float, false_discovery_rate: float, replicates: int = 2) -> Verdict:
+    """What ``ratio`` (time of the layer over time of its base) of so many runs says, given the noise.
 
     ``false_discovery_rate`` is the adjusted p-value of there being a difference, among all that
-    are judged together; NaN where it is unknown.
+    are judged together; NaN where it is unknown. A noise above the margin of *same* leaves nothing the same.
     """
     if not ratio.confidence or math.isnan(false_discovery_rate):
         return Verdict(UNDECIDED, "few_replicates")
     if ratio.confidence < LEAST_CONFIDENCE:
         return Verdict(UNDECIDED, "few_turns")
-    low, high = 1 / (1 + noise), 1 + noise
-    if ratio.low >= low and ratio.high <= high:
-        return Verdict(SAME, "within_noise")
-    if false_discovery_rate > FALSE_DISCOVERIES:
-        return Verdict(UNDECIDED, "chance")
-    if low <= ratio.value <= high:
-        return Verdict(UNDECIDED, "small")
-    return Verdict(SLOWER if ratio.value > 1 else FASTER, "beyond_noise")
+    is_discovery = false_discovery_rate <= FALSE_DISCOVERIES
+    if is_discovery and not _within(ratio.value, ratio.value, noise):
+        return Verdict(SLOWER if ratio.value > 1 else FASTER, "beyond_noise")
+    margin = same_margin(replicates)
+    # What would be a difference on a quiet machine is not the same on a loud one.
+    small = _within(ratio.value, ratio.value, least_noise(replicates))
+    if small and noise <= margin and _within(ratio.low, ratio.high, margin):
+        return Verdict(SAME, "within_margin")
+    return Verdict(UNDECIDED, "small" if is_discovery else "chance")
+
+
+def same_margin(replicates: int) -> float:
+    """What a whole interval must be within of 1 to be called the same."""
+    return max(SAME_WITHIN, least_noise(replicates))
+
+
+def _within(low: float, high: float, margin: float) -> bool:
+    return 1 / (1 + margin) <= low and high <= 1 + margin

@@ -18,8 +18,13 @@ def number(value: float) -> str:
 
 
 def speed(ratio: float, low: float | None = None, high: float | None = None) -> str:
-    """A time ratio in words: ``2.2 times as fast (2.1 to 2.3)``, ``1.20 times as slow (...)``."""
+    """A time ratio in words: ``2.2 times as fast (2.1 to 2.3)``, ``1.20 times as slow (...)``.
+
+    An interval that says nothing (from 0, or without end) is said to be unknown.
+    """
     slow = ratio >= 1
+    if low is not None and high is not None and not (low > 0 and math.isfinite(high)):
+        return f"{speed(ratio)} (interval unknown)"
     bounds = (low, high) if slow else (high and 1 / high, low and 1 / low)
     text = f"{number(ratio if slow else 1 / ratio)} times as {'slow' if slow else 'fast'}"
     if low is None or high is None:

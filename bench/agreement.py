@@ -230,7 +230,9 @@ def disagreement(
             allowed = allowed + _wobble(case, given, activate)
         difference = np.abs(one.reshape(other.shape) - other)
         if not (difference <= allowed).all():
-            return f"{name} differs from NumPy's by {float(difference.max()) / scale:.2g} of its largest value"
+            return (
+                f"{name} differs from NumPy's by {float(difference.max()) / scale:.2g} of its largest value"
+            )
     return None
 
 

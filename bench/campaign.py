@@ -53,9 +53,7 @@ class Environment:
     variables: Mapping[str, str]
 
 
-def parse(
-    text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()
-) -> list[Environment]:
+def parse(text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()) -> list[Environment]:
     """``[label=]name[:VARIABLE=value]...``, several with commas; then those of :func:`_long`.
 
     A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another. Raises

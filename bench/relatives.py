@@ -113,6 +113,4 @@ def _filters(case: ConvCase, channels: int, known: Sequence[int]) -> Iterator[in
         yield between
         return
     of_case = case.in_channels * case.depth_multiplier
-    yield from _like(
-        case.filters, [*_fixed(case), case.in_channels, of_case], [*known, channels, between]
-    )
+    yield from _like(case.filters, [*_fixed(case), case.in_channels, of_case], [*known, channels, between])

@@ -178,7 +178,9 @@ class Run:
             return ["--resume: nothing is kept with --in-turn or disabled benchmarks"] if self.resume else []
         lines = []
         if self._discard:
-            lines = [f"{count} kept measurements were discarded ({path})" for path, count in self._discarded()]
+            lines = [
+                f"{count} kept measurements were discarded ({path})" for path, count in self._discarded()
+            ]
         if self._resume_from:
             journal.restore(Path(self._resume_from), self._journal_file, self._context)
         self.journal = Journal(

@@ -173,7 +173,5 @@ def _title(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST_TITLE:
-        raise ValueError(
-            f"must be text of at most {_LONGEST_TITLE} printable characters, not {shown(value)}"
-        )
+        raise ValueError(f"must be text of at most {_LONGEST_TITLE} printable characters, not {shown(value)}")
     return value

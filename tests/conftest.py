@@ -5,3 +5,6 @@ pytest_plugins = ["pytester"]
 # Runs that a test starts are none of pytest-xdist's workers, even where the test itself is in one.
 for _name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
     os.environ.pop(_name, None)
+
+# By itself TensorFlow uses oneDNN on some processors and not on others; what is tested here needs it.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

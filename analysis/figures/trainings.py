@@ -38,7 +38,9 @@ def learning_curves(trainings: pd.DataFrame) -> Figure | None:
             axis.plot(epochs, curves.mean(axis=0), color=colour, linestyle=line, linewidth=1.8, label=model)
         axis.set_xlabel("epoch")
         axis.set_ylabel(name.replace("_", " "))
-    last = np.concatenate([np.array(h["validation_accuracy"])[2:] for h in trainings["history"]])
+    # The first epochs would squeeze what comes after them.
+    first = min(2, trainings["epochs"].min() - 1)
+    last = np.concatenate([np.array(h["validation_accuracy"])[first:] for h in trainings["history"]])
     axes[0].set_ylim(np.percentile(last, 1) - 0.003, last.max() + 0.001)
     axes[1].set_yscale("log")
     axes[1].yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5), numticks=12))

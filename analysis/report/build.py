@@ -10,13 +10,26 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import answer, claims, detectors, pairs, parts, remedies, roofline, sweeps, trainings, wording
+from analysis import (
+    answer,
+    claims,
+    commands,
+    detectors,
+    pairs,
+    parts,
+    remedies,
+    roofline,
+    sweeps,
+    trainings,
+    wording,
+)
 from analysis.explain import Explained, explain
 from analysis.report import frameworks, mnist, pictures, releases, rows, summary, why
 from analysis.report.drawing import Drawings
 from analysis.report.pictures import Picture
 from analysis.report.tables import library
 from analysis.results import Results
+from bench.cases import DIED, DISAGREES, UNSUPPORTED
 from bench.fingerprint import flat
 
 #: A run that begins with others using more than this is not to be trusted unwarned.
@@ -95,7 +108,7 @@ def _build(
     html = _template().render(
         sentences=sentences,
         pictures=compared,
-        comparisons=rows.comparisons(table, results, told),
+        comparisons=rows.comparisons(table, results, explained, told),
         parts=rows.parts(part_sums),
         library=library(),
         explained=explained,
@@ -126,7 +139,9 @@ def _build(
         headline=results.environment,
         cautions=cautions,
         ceilings=ceilings,
-        not_measured=results.not_measured.drop_duplicates("id").to_dict("records"),
+        not_measured=_not_measured(results),
+        measure_ceilings=_measure_ceilings(results),
+        commands=commands,
     )
     beside = [section.picture for section in (*changed, backends) if section and section.picture.exists]
     drawn = [*compared, *operations, *trainings_drawn, *beside, *(one.waterfall for one in told)]
@@ -138,7 +153,7 @@ def _cautions(results: Results) -> list[str]:
     """What a reader must know before believing any number."""
     busy = [environment.get("busy_at_start") or 0.0 for environment in results.runs["environment"]]
     disturbed = [share for share in busy if share > BUSY]
-    found = []
+    found = list(results.notes)
     if disturbed:
         found.append(
             f"{len(disturbed)} of {len(busy)} runs began while others used up to {max(disturbed):.0%} of the "
@@ -153,7 +168,31 @@ def _cautions(results: Results) -> list[str]:
     ):
         if column.any():
             found.append(f"{int(column.sum())} of {len(results.layers)} measurements {words}.")
+    for reason, rows in results.layers.groupby("unchecked"):
+        found.append(
+            f"{len(rows)} of {len(results.layers)} measurements were not held against NumPy: {reason}."
+        )
     return found
+
+
+#: What cases that were not measured have in common, by the kind of reason.
+_NOT_MEASURED = {
+    UNSUPPORTED: "Combinations that the framework refuses, with its reason.",
+    DISAGREES: "Here the framework computes something else than the layer means, so that no time was taken.",
+    DIED: "Measuring these ended the process.",
+}
+
+
+def _not_measured(results: Results) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Each kind in words, and its cases."""
+    rows = results.not_measured.drop_duplicates("id")
+    kinds = ((words, rows[rows["kind"] == kind]) for kind, words in _NOT_MEASURED.items())
+    return [(words, some.to_dict("records")) for words, some in kinds if len(some)]
+
+
+def _measure_ceilings(results: Results) -> str:
+    cases = list(results.layers["case"])
+    return commands.ceilings(cases, results.runs.iloc[-1].to_dict()) if cases else ""
 
 
 def _absent(
@@ -171,11 +210,11 @@ def _absent(
 
 
 _ADDED_BY = {
-    "Why": "pytest bench/ --profile telling --benchmark-autosave",
-    "What to do": "pytest bench/ --remedies --benchmark-autosave",
-    "MNIST": "pytest bench/bench_mnist.py --benchmark-autosave",
-    "Releases": "python -m bench.campaign --environments tf220,tf221 --grid sentinels",
-    "Frameworks": "python -m bench.campaign --environments current,jax=current:KERAS_BACKEND=jax",
+    "Why": commands.TRACE_TELLING,
+    "What to do": commands.REMEDIES,
+    "MNIST": commands.TRAIN,
+    "Releases": commands.RELEASES,
+    "Frameworks": commands.FRAMEWORKS,
 }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import commands
+from analysis.explain import NO_CEILINGS, NO_TRACE, Explained
 from analysis.report.tables import NUMBER, VERDICT, Column, Detail, Table
 from analysis.report.why import Told
 from analysis.results import Results
@@ -15,7 +17,7 @@ from analysis.wording import giga, milliseconds, number, percent
 _LAYERS = (("Conv2D", "dense"), ("separable", "separable"))
 
 
-def comparisons(table: pd.DataFrame, results: Results, told: list[Told]) -> Table:
+def comparisons(table: pd.DataFrame, results: Results, explained: Explained, told: list[Told]) -> Table:
     """Every comparison, slowest first; below each what explains it and what repeats it."""
     columns = [
         Column("comparison"),
@@ -32,14 +34,18 @@ def comparisons(table: pd.DataFrame, results: Results, told: list[Told]) -> Tabl
         *(Column(f"{name} GB/s", NUMBER, shown=False) for name, _ in _LAYERS),
     ]
     records = sorted(table.to_dict("records"), key=lambda row: -row["ratio"])
-    explained = {one.explanation.pair: one for one in told}
-    measured_by = _grids(results)
+    unfolded = {one.explanation.pair: one for one in told}
+    missing = dict(zip(explained.missing["pair"], explained.missing["reason"], strict=True))
+    measured_in = _runs(results)
     return Table(
         "comparisons",
         "All comparisons",
         tuple(columns),
         [_comparison(row) for row in records],
-        [_details(row, explained.get(row["pair"]), measured_by) for row in records],
+        [
+            _details(row, unfolded.get(row["pair"]), missing.get(row["pair"]), measured_in[row["pair"]])
+            for row in records
+        ],
     )
 
 
@@ -92,27 +98,28 @@ def _comparison(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _details(row: Mapping[str, Any], told: Told | None, measured_by: Mapping[str, str]) -> list[Detail]:
-    tests = " ".join(
-        f"'bench/bench_layers.py::test_layer[{row[name].id}]'" for name in ("dense_case", "separable_case")
-    )
+def _details(
+    row: Mapping[str, Any], told: Told | None, missing: str | None, run: Mapping[str, Any]
+) -> list[Detail]:
+    """``missing`` is why there is no explanation, ``run`` the newest that measured the comparison."""
+    cases = [row["dense_case"], row["separable_case"]]
     found = [Detail(f"{row['verdict']}: {row['reason']}")]
     if told:
         found.append(Detail("why: factors, operations and findings", f"#{told.anchor}"))
         found += [Detail(f"trace of {layer}", link) for layer, link in told.links.items()]
+    elif missing and missing.startswith(NO_TRACE):
+        found.append(Detail("trace it with", command=commands.trace(cases, run)))
+    elif missing and missing.startswith(NO_CEILINGS):
+        found.append(Detail(f"{missing}; measure them with", command=commands.ceilings(cases, run)))
+    elif missing:
+        found.append(Detail(f"not explained: {missing}"))
     else:
-        found.append(
-            Detail("trace it with", command=f"pytest {tests} {measured_by[row['pair']]} --profile all")
-        )
-    command = f"pytest {tests} {measured_by[row['pair']]} --benchmark-autosave"
-    return [*found, Detail("measure just this again with", command=command)]
+        found.append(Detail("why: its factors and operations", "data/factors.csv"))
+    return [*found, Detail("measure just this again with", command=commands.measure_again(cases, run))]
 
 
-def _grids(results: Results) -> dict[str, str]:
-    """By comparison, the option that names the shapes it was measured with last."""
-    grids = results.runs.set_index("run").get("run_grid", pd.Series(dtype=object))
-    found = {}
-    for run, pair in results.layers.drop_duplicates(["run", "pair"])[["run", "pair"]].itertuples(index=False):
-        grid = str(grids.get(run, "default"))
-        found[pair] = f"--shapes {grid}" if "." in grid or "/" in grid else f"--grid {grid}"
-    return found
+def _runs(results: Results) -> dict[str, Mapping[str, Any]]:
+    """By comparison, the newest run that measured it."""
+    runs = {run["run"]: run for run in results.runs.to_dict("records")}
+    of_pairs = results.layers.drop_duplicates(["run", "pair"])[["run", "pair"]]
+    return {pair: runs[run] for run, pair in of_pairs.itertuples(index=False)}

@@ -4,7 +4,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from analysis import claims, pairs, results, trainings
+from analysis import claims, commands, pairs, results, trainings
 from analysis.__main__ import main
 from analysis.stats import Estimate
 from bench import claims as public
@@ -108,11 +108,11 @@ def test_what_was_not_measured_names_the_command(tmp_path):
     found = results.load([made.save(tmp_path, made.comparison_rows(ConvCase(direction="train"), 0.002, 1.4))])
     answers = ledger(found)
     assert answers["tensorflow-12132-channels"].word == "not measured"
-    assert answers["tensorflow-12132-channels"].missing == (claims.MEASURE,)
-    assert answers["article-less-accurate"].missing == (claims.TRAIN,)
+    assert answers["tensorflow-12132-channels"].missing == (commands.CLAIMS,)
+    assert answers["article-less-accurate"].missing == (commands.TRAIN,)
     # Half of it was measured by the default grid.
     assert answers["tensorflow-42664"].word == "partly measured"
-    assert answers["tensorflow-42664"].missing == (claims.MEASURE,)
+    assert answers["tensorflow-42664"].missing == (commands.CLAIMS,)
     # What shall be slower is slower, and what shall be faster is not: that is enough.
     slow = results.load([made.save(tmp_path, made.comparison_rows(ConvCase(), 0.002, 1.4))])
     assert ledger(slow)["tensorflow-42664"].word == "refuted"

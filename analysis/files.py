@@ -1,0 +1,120 @@
+"""Writing files so that nothing is half-written, and nobody else's file is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+
+class TakenError(OSError):
+    """A name is taken by what must not be lost; the message says so in a sentence."""
+
+
+#: Lies in a folder that a report was written to, and says what of it is the report's: name -> digests, since a
+#: report that was cut short may have left some files of the one before.
+LIST = ".report-files.json"
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """All of ``content``, or what was there before; a device or a pipe is written to, never replaced.
+
+    Raises :class:`TakenError` where ``path`` holds measurements, ``OSError`` where it cannot be written.
+    """
+    if path == Path():
+        raise TakenError("--json needs the name of a file")
+    text = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+    if path.exists() and not path.is_file():
+        path.write_bytes(text)
+        return
+    if path.exists() and b'"machine_info"' in path.read_bytes():
+        raise TakenError(f"{path} holds measurements, which are not replaced: give --json another name")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    replace_together({path: text})
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Put ``contents`` (by their names in ``folder``) there, the last of them last; all of it, or nothing.
+
+    What an earlier call wrote and this one does not is removed; any other file stays. Raises
+    :class:`TakenError` where a name is taken by a file that no earlier call wrote, or that was changed
+    since, and ``OSError`` where it cannot be written.
+    """
+    earlier = _written_earlier(folder, contents)
+    for name in contents:
+        if not _is_own(folder / name, earlier.get(name, ())):
+            raise TakenError(
+                f"{folder / name} was not written by a report, or was changed since: move it away, or choose "
+                "another --output"
+            )
+    digests = {name: [_digest(content)] for name, content in contents.items()}
+    both = {name: [*earlier.get(name, ()), *digests.get(name, ())] for name in {**earlier, **digests}}
+    # At no moment is there a file that the list does not know.
+    replace_together({folder / LIST: _as_json(both)})
+    replace_together({folder / name: content for name, content in contents.items()})
+    for name in earlier:
+        old = folder / name
+        if name not in contents and old.is_file() and _is_own(old, earlier[name]):
+            old.unlink()
+    replace_together({folder / LIST: _as_json(digests)})
+
+
+def replace_together(contents: Mapping[Path, bytes]) -> None:
+    """Write every file beside its name first, and then give each its name, in their order."""
+    made: dict[Path, Path] = {}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made[path] = path.with_name(f".{path.name}-{os.getpid()}")
+            made[path].write_bytes(content)
+        for path, new in made.items():
+            os.replace(new, path)
+    finally:
+        for new in made.values():
+            new.unlink(missing_ok=True)
+
+
+def _written_earlier(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:
+    """What an earlier report left in ``folder``, by name."""
+    try:
+        listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
+        return {name: list(map(str, digests)) for name, digests in listed.items() if _is_inside(name)}
+    except FileNotFoundError:
+        return _of_before_there_were_lists(folder, contents)
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return {}
+
+
+def _of_before_there_were_lists(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:
+    """An older report is known by its summary; its files are those with the names of a report's."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not (isinstance(summary, dict) and {"fingerprint", "answer", "verdicts"} <= set(summary)):
+        return {}
+    files = (name for name in contents if (folder / name).is_file())
+    return {name: [_digest((folder / name).read_bytes())] for name in files}
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a listed name is below its folder: a list is a file, which anybody may have changed."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and len(path.parts) in (1, 2)
+
+
+def _is_own(path: Path, digests: Iterable[str]) -> bool:
+    if not (path.exists() or path.is_symlink()):
+        return True
+    return path.is_file() and _digest(path.read_bytes()) in digests
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:20]
+
+
+def _as_json(names: Mapping[str, list[str]]) -> bytes:
+    return (json.dumps(names, indent=0, sort_keys=True) + "\n").encode()
