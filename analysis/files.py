@@ -13,8 +13,8 @@ class TakenError(OSError):
     """A name is taken by what must not be lost; the message says so in a sentence."""
 
 
-#: Lies in a folder that a report was written to, and says what of it is the report's: name -> digests, since a
-#: report that was cut short may have left some files of the one before.
+#: Lies in a folder that a report was written to, and says what of it is the report's: name -> digests,
+#: several where a report was cut short, which may have left files of the one before.
 LIST = ".report-files.json"
 
 
@@ -53,8 +53,8 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     digests = {name: [_digest(content)] for name, content in contents.items()}
     both = {name: [*earlier.get(name, ()), *digests.get(name, ())] for name in {**earlier, **digests}}
     # At no moment is there a file that the list does not know.
-    replace_together({folder / LIST: _as_json(both)})
-    replace_together({folder / name: content for name, content in contents.items()})
+    all_of_it = {LIST: _as_json(both), **contents}
+    replace_together({folder / name: content for name, content in all_of_it.items()})
     for name in earlier:
         old = folder / name
         if name not in contents and old.is_file() and _is_own(old, earlier[name]):

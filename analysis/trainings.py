@@ -194,8 +194,8 @@ def sentences(results: Results, rows: pd.DataFrame) -> list[str]:
     if _are_trials(rows).any():
         samples = rows["samples"].iloc[0]
         return [
-            f"MNIST: only a trial was trained, on {samples['train']:,} samples, which says nothing of the full "
-            f"experiment: {commands.TRAIN} runs it."
+            f"MNIST: only a trial was trained, on {samples['train']:,} samples, which says nothing of the "
+            f"full experiment: {commands.TRAIN} runs it."
         ]
     found = [*(answer.says for answer in answers(rows).values()), *_hybrid(rows), *_short(rows)]
     for row in layers_of_a_step(results, rows).to_dict("records"):

@@ -400,7 +400,8 @@ def main(
     Examples:
       python -m bench.campaign --environments tf220,tf221 --grid mnist-layers
       python -m bench.campaign --environments 'current,off=current:TF_ENABLE_ONEDNN_OPTS=0' --replicates 5
-      python -m bench.campaign --environment a=current --environment b=current --set 'b:KMP_AFFINITY=compact,1,0'
+      python -m bench.campaign --environment a=current --environment b=current \\
+          --set 'b:KMP_AFFINITY=granularity=fine,compact,1,0'
     """
     try:
         if case_timeout != case_timeout:

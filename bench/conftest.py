@@ -161,8 +161,8 @@ def pytest_collection_modifyitems(config, items):
         measured = _measured_by(item)
         if measured in seen:
             pytest.exit(
-                f"{item.nodeid} would be measured twice in one run (pytest-repeat?): a run is a replicate, so "
-                "repeat the whole command instead",
+                f"{item.nodeid} would be measured twice in one run (pytest-repeat?): a run is a replicate, "
+                "so repeat the whole command instead",
                 returncode=2,
             )
         seen.add(measured)

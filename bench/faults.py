@@ -1,8 +1,8 @@
 """What tests and demonstrations make chosen cases do: burn time, hang, or kill the process.
 
 ``BENCH_FAULTS`` names a JSON file that maps case ids to ``{"slowdown": 0.1}`` (a call takes so much longer),
-``{"hang": true}``, ``{"signal": 9}`` or ``{"exit": 1}``. A run with faults says so in its environment, so that it can never be
-taken for one without.
+``{"hang": true}``, ``{"signal": 9}`` or ``{"exit": 1}``. A run with faults says so in its environment, so
+that it can never be taken for one without.
 """
 
 from __future__ import annotations

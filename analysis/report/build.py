@@ -168,9 +168,9 @@ def _cautions(results: Results) -> list[str]:
     ):
         if column.any():
             found.append(f"{int(column.sum())} of {len(results.layers)} measurements {words}.")
-    for reason, rows in results.layers.groupby("unchecked"):
+    for reason, unchecked in results.layers.groupby("unchecked"):
         found.append(
-            f"{len(rows)} of {len(results.layers)} measurements were not held against NumPy: {reason}."
+            f"{len(unchecked)} of {len(results.layers)} measurements were not held against NumPy: {reason}."
         )
     return found
 

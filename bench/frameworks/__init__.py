@@ -50,7 +50,7 @@ class Framework(Protocol):
         """
 
     def activation(self, name: str, y: Any, dy: Any) -> tuple[Any, Any]:
-        """Keras's activation of ``y`` and the gradient before it, given ``dy`` after it; all float64 arrays."""
+        """Keras's activation of ``y``, and the gradient before it given ``dy`` after it: float64 arrays."""
 
     def matrix_product(self, dtype: str, size: int, device: str) -> Call:
         """The product of two random square matrices.

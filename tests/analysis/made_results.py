@@ -73,7 +73,10 @@ def ceilings(flops: float = 1e11, bytes_a_second: Callable[[int], float] = lambd
 
 def content(rows: list[dict], *, when: str = "2026-01-01T00:00:00+00:00", **environment: Any) -> dict:
     return {
-        "machine_info": {"identity": uuid.uuid4().hex, "environment": {**ENVIRONMENT, **environment}, "run": {"grid": "made"}},
+        "machine_info": {
+            "identity": uuid.uuid4().hex,
+            "environment": {**ENVIRONMENT, **environment}, "run": {"grid": "made"},
+        },
         "commit_info": {}, "datetime": when, "version": "5.3.1", "benchmarks": rows, "not_measured": [],
     }  # fmt: skip
 

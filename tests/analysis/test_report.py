@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from analysis import results
 from analysis.__main__ import main
-from analysis.report import folder as report_folder
+from analysis.files import LIST
 from analysis.report.build import build
 from bench.cases import ConvCase
 from tests.analysis import made_results as made
@@ -123,13 +124,72 @@ def test_a_report_into_an_existing_folder_keeps_what_else_is_there(files, tmp_pa
     assert (folder / "index.html").exists()
 
 
-def test_figures_and_data_of_an_earlier_report_do_not_stay(files, tmp_path):
+def test_figures_and_data_of_an_earlier_report_do_not_stay_and_anything_else_does(files, tmp_path):
     folder = tmp_path / "report"
     run("report", files, "--output", folder)
-    (folder / "figures" / "stale.svg").write_text("")
-    run("report", files, "--output", folder)
-    assert not (folder / "figures" / "stale.svg").exists()
+    (folder / "figures" / "photo.png").write_text("mine")
+    (folder / "data" / "survey.csv").write_text("mine")
+    (folder / "data" / "promise.csv").write_text("changed by hand")
     assert (folder / "figures" / "plane.svg").exists()
+    smaller = tmp_path / "smaller"
+    smaller.mkdir()
+    made.save(smaller, made.comparison_rows(ConvCase(), 0.002, 0.5))
+    result = run("report", smaller, "--output", folder)
+    assert result.exit_code == 2
+    assert "promise.csv was not written by a report, or was changed since" in result.output
+    (folder / "data" / "promise.csv").unlink()
+    assert run("report", smaller, "--output", folder).exit_code == 0
+    assert not (folder / "figures" / "plane.svg").exists()
+    assert (folder / "figures" / "photo.png").exists()
+    assert (folder / "data" / "survey.csv").read_text() == "mine"
+
+
+def test_measurements_in_the_folder_that_a_report_goes_to_are_never_lost(files, tmp_path, monkeypatch):
+    """As when the working folder of a project is given, whose own ``data`` holds the results."""
+    project = tmp_path / "project"
+    (project / "data").mkdir(parents=True)
+    shutil.copy(files, project / "data")
+    kept = {file: file.read_bytes() for file in project.rglob("*.json")}
+    monkeypatch.chdir(project)
+    for _ in range(2):
+        assert run("report", "data", "--output", ".").exit_code == 0
+    assert {file: file.read_bytes() for file in kept} == kept
+    # And the folder still reads as results, though a report's JSON lies in it now.
+    assert run("check", ".").exit_code == 0
+    taken = project / "other" / "index.html"
+    taken.parent.mkdir()
+    taken.write_text("mine")
+    result = run("report", "data", "--output", "other")
+    assert result.exit_code == 2
+    assert taken.read_text() == "mine"
+    assert [path.name for path in taken.parent.iterdir()] == ["index.html"]
+
+
+def test_a_report_of_before_there_were_lists_is_replaced(files, tmp_path):
+    folder = tmp_path / "report"
+    run("report", files, "--output", folder)
+    (folder / LIST).unlink()
+    assert run("report", files, "--output", folder).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "listed", ["{", "[]", '{"../kept.txt": ["0"]}', '{"/etc/passwd": ["0"]}', '{"a": 1}']
+)
+def test_a_damaged_list_lets_nothing_be_removed(files, tmp_path, listed):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (tmp_path / "kept.txt").write_text("mine")
+    (folder / LIST).write_text(listed)
+    assert run("report", files, "--output", folder).exit_code == 0
+    assert (tmp_path / "kept.txt").read_text() == "mine"
+
+
+def test_json_never_replaces_measurements(files):
+    before = files.read_bytes()
+    result = run("check", files, "--json", files)
+    assert result.exit_code == 2
+    assert "holds measurements" in result.output
+    assert files.read_bytes() == before
 
 
 def test_a_folder_called_latest_is_not_replaced(files, tmp_path, monkeypatch):
@@ -147,12 +207,12 @@ def test_a_failure_leaves_the_old_report_untouched(files, tmp_path, monkeypatch)
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
     def full_disk(path, content):
-        if path.name == "index.html":
+        if "index.html" in path.name:
             raise OSError(28, "No space left on device")
         return original(path, content)
 
-    original = report_folder._write
-    monkeypatch.setattr(report_folder, "_write", full_disk)
+    original = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
     result = run("report", files, "--output", folder)
     assert result.exit_code == 2
     assert "No space left" in result.output
