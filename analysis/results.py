@@ -36,9 +36,7 @@ class Results:
     """Everything read, as tables; equal to itself alone.
 
     ``runs``: one row a run: run, identity, file, datetime, fingerprint, environment (a dict), grid,
-    turns_with (the
-    (the
-    campaign and replicate whose runs took turns; missing for a run by itself).
+    turns_with (the campaign and replicate whose runs took turns; missing for a run by itself).
     ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
     ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
     settled, contaminated, trace (the folder, where it still exists), turns (the median round of each, in
