@@ -100,8 +100,10 @@ def pytest_cmdline_main(config):
 def pytest_configure(config):
     if config.option.help or config.option.version:
         return
+    # Before anything can go wrong: it also says that Python, and no native code, ended this process.
+    supervisor = supervision.Supervisor()
     try:
-        config.stash[RUN] = Run(vars(config.option))
+        config.stash[RUN] = Run(vars(config.option), supervisor)
     except (ValueError, ProfilingError, JournalError) as error:
         pytest.exit(str(error), returncode=2)
 

@@ -50,7 +50,7 @@ class Run:
     with one sentence for whatever is wrong with them.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], supervisor: Supervisor) -> None:
         _refuse_empty(options)
         _refuse_several_processes(options)
         self.grid, shapes = _shapes(options["grid"], options["shapes"])
@@ -69,7 +69,6 @@ class Run:
         #: MNIST trainings by id: the model's name and the number of the repeat.
         self.trainings, experiment = _mnist(options)
 
-        supervisor = Supervisor()
         baton = Baton(supervisor)
         baton.start()
         busy_at_start = environment.busy_share()
@@ -200,6 +199,8 @@ class Run:
             return []
         if self.journal.count:
             return [f"going on with an earlier run: {self.journal.count} measurements are kept"]
+        if self._supervisor.goes_on:
+            return []
         found = journal.contents(self._journal_file.parent)
         others = ", ".join(f"{count} in {path}" for path, count in found.items())
         return [
