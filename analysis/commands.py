@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
+from bench.cases import DTYPES, MODES, ConvCase
 
 MEASURE = "pytest bench/ --benchmark-autosave"
 TRACE_TELLING = "pytest bench/ --profile telling --benchmark-autosave"
@@ -17,41 +17,33 @@ TRAIN = "pytest bench/bench_mnist.py --benchmark-autosave"
 RELEASES = "python -m bench.campaign --environments tf220,tf221 --grid sentinels"
 FRAMEWORKS = "python -m bench.campaign --environments current,jax=current:KERAS_BACKEND=jax"
 
-#: What cases are unless an option says otherwise.
-_USUAL = ConvCase()
 
-
-def measure_again(cases: Iterable[ConvCase], run: Mapping[str, Any]) -> str:
+def measure_again(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
     """What measures ``cases`` alone once more, in the environment of ``run`` (a row of ``Results.runs``)."""
     return _pytest([*_tests(cases), *_options(cases, run), "--benchmark-autosave"], run)
 
 
-def trace(cases: Iterable[ConvCase], run: Mapping[str, Any]) -> str:
+def trace(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
     """What measures ``cases`` alone once more, and traces them."""
     return _pytest([*_tests(cases), *_options(cases, run), "--profile", "all", "--benchmark-autosave"], run)
 
 
-def ceilings(cases: Iterable[ConvCase], run: Mapping[str, Any]) -> str:
+def ceilings(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
     """What measures the ceilings that ``cases`` need."""
     return _pytest(["bench/bench_ceilings.py", *_options(cases, run), "--benchmark-autosave"], run)
 
 
-def _tests(cases: Iterable[ConvCase]) -> list[str]:
+def _tests(cases: Sequence[ConvCase]) -> list[str]:
     return [f"bench/bench_layers.py::test_layer[{case.id}]" for case in cases]
 
 
-def _options(cases: Iterable[ConvCase], run: Mapping[str, Any]) -> list[str]:
+def _options(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> list[str]:
     """The options by which ``run`` came to measure ``cases``."""
     words = _shapes(run)
-    axes = (
-        ("direction", DIRECTIONS, DIRECTIONS),
-        ("mode", MODES, (_USUAL.mode,)),
-        ("dtype", DTYPES, (_USUAL.dtype,)),
-    )
-    for name, values, usual in axes:
-        used = [value for value in values if any(getattr(case, name) == value for case in cases)]
-        if not set(used) <= set(usual):
-            words += [f"--{name}s", ",".join(used)]
+    for name, values, usual in (("modes", MODES, "graph"), ("dtypes", DTYPES, "float32")):
+        used = [value for value in values if any(getattr(case, name[:-1]) == value for case in cases)]
+        if used != [usual]:
+            words += [f"--{name}", ",".join(used)]
     return words
 
 

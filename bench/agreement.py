@@ -25,7 +25,7 @@ _SEED = 20190924
 #: So much of a change of an activation's slope, within what rounding may do, is a kink.
 _JUMP = 0.05
 #: A result is judged as if its largest value were at least this share of that of all.
-_CANCELLED = 1e-2
+_CANCELLED = 0.1
 #: What the largest difference may be, over the largest value, by dtype. Inputs and weights are exact in
 #: every dtype, so that only what lies between two convolutions is rounded: float32 leaves room for
 #: TensorFloat-32 there, with its eleven bits.

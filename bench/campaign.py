@@ -52,6 +52,12 @@ class Environment:
     python: str
     variables: Mapping[str, str]
 
+    @property
+    def in_words(self) -> str:
+        """As a shell would have it."""
+        assignments = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
+        return " ".join([*assignments, shlex.quote(self.python)])
+
 
 def parse(text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()) -> list[Environment]:
     """``[label=]name[:VARIABLE=value]...``, several with commas; then those of :func:`_long`.
@@ -116,6 +122,12 @@ def _environment(text: str, label: str, name: str, variables: Mapping[str, str])
     return Environment(label, _python(name), variables)
 
 
+def _listed(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{label}={how}" for label, how in value.items())
+    return shlex.join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
 def allowed(options: Sequence[str]) -> list[str]:
     """What goes to pytest. Raises :class:`CampaignError` for what a campaign cannot be told."""
     for option in options:
@@ -134,7 +146,10 @@ def hold_to_settings(folder: Path, settings: Mapping[str, Any]) -> None:
         except (ValueError, AttributeError, RecursionError) as error:
             raise CampaignError(f"{file} cannot be read: {error}") from None
         if different:
-            said = "; ".join(f"{name}: {begun.get(name)} then, {settings[name]} now" for name in different)
+            said = "; ".join(
+                f"{name}: {_listed(begun.get(name))} then, {_listed(settings[name])} now"
+                for name in different
+            )
             raise CampaignError(
                 f"{folder} is another campaign ({said}): give this one another --name, or repeat that one"
             )
@@ -415,9 +430,7 @@ def main(
         hold_to_settings(
             folder,
             {
-                "environments": {
-                    each.label: {"python": each.python, "variables": dict(each.variables)} for each in found
-                },
+                "environments": {each.label: each.in_words for each in found},
                 "options": list(options),
                 "one_by_one": one_by_one,
             },

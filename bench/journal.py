@@ -211,6 +211,17 @@ def count(path: Path) -> int:
     return sum("kept" in record for record in read(path))
 
 
+def successes(path: Path) -> int:
+    """How many of its measurements were made; the others say why one could not be."""
+    return sum("kept" in record and _has_rounds(record["value"]) for record in read(path))
+
+
+def _has_rounds(value: Any) -> bool:
+    """Of a single case, or by case."""
+    parts = [value, *value.values()] if isinstance(value, dict) else []
+    return any(isinstance(part, dict) and "rounds" in part for part in parts)
+
+
 def restore(aside: Path, path: Path, context: Mapping[str, Any]) -> None:
     """Put a journal that was set aside back to ``path``; what is kept there is set aside itself.
 

@@ -102,8 +102,8 @@ class Ending:
     goodbye: bool = True
     #: What native code printed last.
     last_words: tuple[str, ...] = ()
-    #: How many measurements its journal keeps.
-    kept: int = 0
+    #: How much its journal keeps that could be measured.
+    successes: int = 0
 
     @property
     def is_regular(self) -> bool:
@@ -224,8 +224,8 @@ class Child:
             journal.record_death(self._journal, self._key, ending.signal, ending.timeout, status)
         said = Path(self._last_words.name).read_text(encoding="utf-8", errors="replace")
         lines = tuple(printable(line) for line in said.strip().splitlines()[-_LAST_LINES:])
-        kept = journal.count(self._journal) if self._journal else 0
-        return dataclasses.replace(ending, goodbye=status is None, last_words=lines, kept=kept)
+        successes = journal.successes(self._journal) if self._journal else 0
+        return dataclasses.replace(ending, goodbye=status is None, last_words=lines, successes=successes)
 
 
 def printable(text: str) -> str:
@@ -255,7 +255,7 @@ def run(command: Sequence[str], case_timeout: float, cwd: Path) -> int:
     # The command is interrupted too, and ends as it sees fit. (To ignore the signal would be inherited.)
     signal.signal(signal.SIGINT, lambda *_: None)
     again: dict[str, str] = {}
-    kept = in_vain = 0
+    successes = in_vain = 0
     while True:
         ending = Child(command, case_timeout, again, cwd=cwd).receive()
         while not isinstance(ending, Ending):
@@ -263,8 +263,8 @@ def run(command: Sequence[str], case_timeout: float, cwd: Path) -> int:
         if ending.is_regular:
             return ending.status
         print(f"\n{ending.in_words}", file=sys.stderr)
-        in_vain = in_vain + 1 if ending.kept == kept else 1
-        kept = ending.kept
+        in_vain = in_vain + 1 if ending.successes == successes else 1
+        successes = ending.successes
         if not ending.can_go_on:
             return ending.status or 1
         if in_vain == _MOST_ENDINGS:

@@ -217,3 +217,61 @@ def test_progress_speaks_of_the_whole_campaign():
         now[0] = 10.0 * place
         progress(place, 10)
     assert lines[0] == "  replicate 1 of 3: 2 of 10 comparisons, 0:20 gone, about 4:40 left"
+
+
+def test_values_with_commas_and_colons_go_into_options_of_their_own():
+    found = campaign.parse(
+        "a=current",
+        ["b=current", sys.executable],
+        ["b:KMP_AFFINITY=granularity=fine,compact,1,0", "b:LD_LIBRARY_PATH=/a:/b", "b:X="],
+    )
+    assert [environment.label for environment in found] == ["a", "b", Path(sys.executable).name]
+    assert found[1].variables == {
+        "KMP_AFFINITY": "granularity=fine,compact,1,0", "LD_LIBRARY_PATH": "/a:/b", "X": "",
+    }  # fmt: skip
+    for settings in (["c:A=1"], ["b"], ["b:A"], [":A=1"]):
+        with pytest.raises(CampaignError, match="--set"):
+            campaign.parse("a=current", ["b=current"], settings)
+    for label in ("logs", "unfinished", "x\ty"):
+        with pytest.raises(CampaignError, match="label|called"):
+            campaign.parse("a=current", [f"{label}=current"])
+
+
+@pytest.mark.parametrize(
+    ("environments", "options", "words"),
+    [
+        ("a=current,b=current:MADE_VERSION=2", ["--directions", "forward"], "another campaign (options: "),
+        ("a=current,b=current:MADE_VERSION=3", [], "another campaign (environments: "),
+        ("a=current,c=current", [], "another campaign (environments: "),
+        ("a=current,b=current:MADE_VERSION=2", ["--one-by-one"], "another campaign (one_by_one: "),
+    ],
+)
+def test_a_campaign_of_the_same_name_that_is_another_is_refused(made, environments, options, words):
+    before = {file: file.read_bytes() for file in (made[0] / "made").rglob("*.json")}
+    done = run(made[0], environments, "--replicates", "2", *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Compare them" not in done.stdout
+    assert {file: file.read_bytes() for file in (made[0] / "made").rglob("*.json")} == before
+
+
+def test_a_campaign_that_has_nothing_left_to_measure_says_so(made):
+    done = run(made[0], "a=current,b=current:MADE_VERSION=2", "--replicates", "2")
+    assert done.returncode == 0
+    assert "All 2 replicates were measured before" in done.stderr
+
+
+def test_a_campaign_saves_each_run_once_whatever_it_is_told(tmp_path):
+    done = run(tmp_path, "a=current,b=current", "--replicates", "1", "--benchmark-autosave")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(results.find([tmp_path / "made"])) == 2
+    done = run(tmp_path, "a=current,b=current", "--replicates", "1", "--benchmark-json=x.json")
+    assert done.returncode == 2
+    assert "a campaign takes no --benchmark-json" in done.stderr
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "nan", "x"])
+def test_a_campaigns_case_timeout_must_be_one(tmp_path, timeout):
+    done = run(tmp_path, "a=current,b=current", "--case-timeout", timeout)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -178,3 +180,74 @@ def test_a_killed_process_leaves_whole_records(path, tmp_path):
 
 def test_the_code_version_is_stable_within_a_checkout():
     assert journal.code_version() == journal.code_version()
+
+
+def test_what_was_saved_is_given_up_and_the_rest_stays_for_a_later_run(path):
+    filled(path)
+    later = opened(path)
+    later.begin_run({"id": "one"})
+    later.kept("a")
+    later.begin("d")
+    later.keep("d", [1.0])
+    assert later.forget_saved() == 2
+    again = opened(path)
+    assert [again.kept(name) is not None for name in "abcd"] == [False, True, True, False]
+    # What stays was not saved with the run that gave the others up, and is no part of it.
+    assert again.first_run["id"] not in ("one", None)
+    assert again.forget_saved() == 0
+    assert not path.exists()
+
+
+def test_what_other_options_measured_stays_and_is_counted_apart(path):
+    filled(path, "ab")
+    others = opened(path, code="other")
+    assert (others.count, others.of_others) == (0, 2)
+    others.keep("a", [2.0])
+    assert others.forget_saved() == 2
+    again = opened(path)
+    assert (again.count, again.of_others) == (2, 0)
+
+
+def test_a_journal_that_was_set_aside_is_never_overwritten(path):
+    asides = []
+    for name in "abc":
+        filled(path, name)
+        asides.append(opened(path, resume=False).abandoned)
+    assert len(set(asides)) == 3
+    assert all(file.exists() for file in asides)
+    assert sum(journal.contents(path.parent).values()) == 3
+
+
+def test_a_journal_that_was_set_aside_can_be_taken_up_again(path):
+    filled(path, "ab")
+    aside = opened(path, resume=False)
+    aside.keep("c", [3.0])
+    aside.close()
+    journal.restore(aside.abandoned, path, CONTEXT)
+    again = opened(path)
+    assert [again.kept(name) is not None for name in "abc"] == [True, True, False]
+    # What was kept in its place is set aside itself.
+    assert sum(journal.contents(path.parent).values()) == 3
+    with pytest.raises(JournalError, match="measured with other options"):
+        journal.restore(path, path.with_suffix(".other"), {"code": "other"})
+    with pytest.raises(JournalError, match="keeps anything"):
+        journal.restore(path.with_suffix(".none"), path, CONTEXT)
+
+
+def test_a_file_system_without_locks_is_not_blamed_on_another_run(path, monkeypatch):
+    def unsupported(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    filled(path)
+    assert opened(path).count == 3
+
+
+def test_native_code_that_ends_the_process_twice_is_not_tried_again(path):
+    keys = []
+    one = Journal(path, CONTEXT, resume=True, watch=lambda _, key, __: keys.append(key))
+    one.begin("a")
+    one.close()
+    for _ in range(2):
+        journal.record_death(path, keys[0], None, None, 1)
+    assert opened(path).why_not("a") == "ended the process 2 times (exit status 1)"

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -247,4 +248,197 @@ def test_a_case_timeout_that_is_none_is_refused(sweep, timeout):
     done = run(sweep, f"--case-timeout={timeout}")
     assert done.returncode == 2
     assert "--case-timeout must be a number of seconds" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def kept(folder):
+    """How many measurements any journal keeps, set aside or not."""
+    return sum(journal.contents(folder / "saved" / "journal").values())
+
+
+def saved_files(folder):
+    return list((folder / "saved").rglob("*.json"))
+
+
+@pytest.fixture
+def killed(sweep):
+    """A sweep that was killed in the middle, and what is kept of it."""
+    process = subprocess.Popen(
+        command(sweep, "--benchmark-max-time=0.2"),
+        cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: len(measured(sweep)) >= 3)
+    process.kill()
+    process.wait()
+    return sweep, kept(sweep)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-k", "nothing"],
+        ["--markers"],
+        ["--fixtures"],
+        ["--collect-only"],
+        ["--setup-plan"],
+        ["--resume", "--fixtures"],
+    ],
+    ids=" ".join,
+)
+def test_what_measures_nothing_touches_nothing_that_is_kept(killed, options):
+    sweep, before = killed
+    for _ in range(2):
+        run(sweep, "--benchmark-max-time=0.2", *options)
+    assert kept(sweep) == before
+    assert len(list(sweep.rglob("*.journal"))) == 1
+
+
+def test_going_on_with_a_part_saves_that_part_and_keeps_the_rest(killed):
+    sweep, before = killed
+    done = run(sweep, "--benchmark-max-time=0.2", "--resume", "-k", "bench_layers and 1x4x4x1-")
+    assert done.returncode == 0, done.stdout + done.stderr
+    left = kept(sweep)
+    assert 0 < left <= before
+    assert f"{left} measurements of earlier runs stay" in done.stdout
+    done = run(sweep, "--benchmark-max-time=0.2", "--resume")
+    assert f"{left} measurements are kept" in done.stdout
+    assert kept(sweep) == 0
+    # The two saved files hold different measurements, and both count.
+    assert len(results.load(saved_files(sweep)).runs) == 2
+
+
+def test_going_on_with_other_options_says_so_and_keeps_what_was_kept(killed):
+    sweep, before = killed
+    done = run(sweep, "--benchmark-max-time=0.01", "--resume")
+    assert "nothing is kept that was measured by this code with these options" in done.stdout
+    assert kept(sweep) == before
+    assert "measurements are kept" not in done.stdout.replace("other measurements are kept", "")
+
+
+def test_what_was_set_aside_is_taken_up_by_the_command_that_was_named(killed):
+    sweep, before = killed
+    done = run(sweep, "--benchmark-max-time=0.01")
+    named = re.search(r"--resume-from (\S+), goes on", done.stdout)[1]
+    assert kept(sweep) == before
+    done = run(sweep, "--benchmark-max-time=0.2", "--resume-from", named)
+    assert f"{before} measurements are kept" in done.stdout
+    assert kept(sweep) == 0
+    done = run(sweep, "--resume-from", named)
+    assert done.returncode == 2
+    assert "keeps anything" in done.stdout + done.stderr
+
+
+def test_whoever_asks_for_it_gives_up_what_is_kept(killed):
+    sweep, before = killed
+    done = run(sweep, "--discard")
+    assert done.returncode == 0
+    assert f"{before} kept measurements were discarded" in done.stdout
+    assert kept(sweep) == 0
+    assert run(sweep, "--discard", "--resume").returncode == 2
+
+
+def test_what_was_not_saved_is_kept_and_can_be_saved(sweep):
+    options = [option for option in command(sweep) if option != "--benchmark-autosave"]
+    done = subprocess.run(options, cwd=PROJECT, capture_output=True, text=True)
+    assert "nothing was saved, and 9 measurements are kept" in done.stdout
+    assert kept(sweep) == 9
+    done = run(sweep, "--resume")
+    assert "9 measurements are kept" in done.stdout
+    assert kept(sweep) == 0
+    assert len(saved(sweep)[0]) == 2 * 3 * len(SHAPES)
+
+
+@pytest.mark.parametrize("option", ["-x", "--maxfail=1", "--stepwise"])
+def test_a_run_that_stops_at_a_failure_is_no_replicate(sweep, option):
+    env = with_fault(sweep, {"exit": 1})
+    done = run(sweep, option, env=env)
+    assert saved_files(sweep) == []
+    assert kept(sweep) or "1 failed" not in done.stdout
+
+
+def test_native_code_that_ends_the_process_is_named_with_its_last_words(sweep):
+    done = run(sweep, env=with_fault(sweep, {"exit": 3}))
+    assert done.returncode == 1
+    said = f"native code ended the process with status 3 while it measured {FATAL}; it printed last:"
+    assert done.stderr.count(said) == 2
+    assert "a native exit, as a test asked for" in done.stderr
+    rows, not_measured = saved(sweep)
+    assert FATAL not in ids(rows)
+    assert not_measured[0]["reason"] == "ended the process 2 times (exit status 3)"
+    assert not_measured[0]["kind"] == "died"
+
+
+def test_a_process_that_ends_again_and_again_is_given_up_with_a_reason(sweep):
+    shapes = {case["in_channels"] for case in SHAPES}
+    every = {
+        f"{layer}-{way}-1x4x4x{channels}-f4-k3": {"exit": 1}
+        for layer in ("conv2d", "separable_conv2d")
+        for way in ("forward", "backward", "train")
+        for channels in shapes
+    }
+    (sweep / "faults.json").write_text(json.dumps(every))
+    done = run(sweep, env={**os.environ, "BENCH_FAULTS": str(sweep / "faults.json")})
+    assert done.returncode == 1
+    assert "that makes 6 times without a measurement in between" in done.stderr
+    assert saved_files(sweep) == []
+
+
+def test_results_that_were_saved_before_a_comparison_failed_are_not_saved_again(sweep):
+    run(sweep)
+    failing = ["--benchmark-compare", "--benchmark-compare-fail=min:0.000000000001"]
+    for _ in range(5):
+        done = run(sweep, *failing)
+        if "Performance has regressed" in done.stdout + done.stderr:
+            break
+    assert "Performance has regressed" in done.stdout + done.stderr
+    before = len(saved_files(sweep))
+    assert kept(sweep) == 0
+    run(sweep, "--resume")
+    assert len(results.load(saved_files(sweep)).runs) == before + 1
+
+
+def test_a_run_that_was_saved_twice_counts_once(sweep):
+    done = run(sweep, f"--benchmark-json={sweep}/saved/again.json")
+    assert done.returncode == 0
+    assert len(saved_files(sweep)) == 2
+    loaded = results.load(saved_files(sweep))
+    assert len(loaded.runs) == 1
+    assert "1 file(s) hold runs that others hold too" in loaded.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--grid="], "--grid is empty"),
+        (["--shapes="], "--shapes is empty"),
+        (["--modes", ","], "--modes is empty"),
+        (["--benchmark-max-time=nan"], "--benchmark-max-time must be a number of seconds over 0"),
+        (["--benchmark-max-time=0"], "--benchmark-max-time must be a number of seconds over 0"),
+        (["--samples=1"], "--samples must be at least 2"),
+        (["--benchmark-storage=elasticsearch+http://nobody/x"], "--benchmark-storage must be a folder"),
+        (["--benchmark-storage=odd://nobody/x"], "--benchmark-storage must be a folder"),
+        (["-n", "2"], "one process at a time"),
+        (["--count", "2"], "would be measured twice in one run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_options_that_make_no_sense_are_refused_in_one_sentence(sweep, options, words):
+    done = run(sweep, *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+    assert "native code" not in done.stderr
+    assert saved_files(sweep) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{", "3", '{"a": 3}', '{"a": {"signal": 900}}', '{"a": {"slowdown": "x"}}', "[" * 100_000],
+)
+def test_faults_that_make_no_sense_are_refused_in_one_sentence(sweep, content):
+    (sweep / "faults.json").write_text(content)
+    done = run(sweep, env={**os.environ, "BENCH_FAULTS": str(sweep / "faults.json")})
+    assert done.returncode == 2
+    assert "BENCH_FAULTS: " in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

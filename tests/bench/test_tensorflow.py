@@ -1,7 +1,10 @@
 """What is timed is what is claimed: checked on TensorFlow itself."""
 
 import dataclasses
+import subprocess
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +12,8 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from analysis import cost  # noqa: E402
-from bench import frameworks, workloads  # noqa: E402
-from bench.cases import parts_of  # noqa: E402
+from bench import agreement, frameworks, workloads  # noqa: E402
+from bench.cases import ConvCase, parts_of  # noqa: E402
 from bench.ceilings import wanted  # noqa: E402
 from bench.frameworks import Unsupported  # noqa: E402
 from bench.frameworks import tensorflow as module  # noqa: E402
@@ -159,3 +162,68 @@ def test_a_triad_really_runs_every_repetition():
     finally:
         module._compiled = original
     assert sum(op.type == "ResourceApplyGradientDescent" for op in graph.get_operations()) == repeats
+
+
+ACTIVATIONS = [
+    "swish",
+    "relu6",
+    "gelu",
+    "sigmoid",
+    "softmax",
+    "leaky_relu",
+    "elu",
+    "tanh",
+    "hard_sigmoid",
+    "selu",
+]
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_held_against_kerass_own_in_float64(activation, dtype, data_format):
+    case = ConvCase(
+        "separable_conv2d", direction="train", activation=activation, dtype=dtype, data_format=data_format
+    )
+    assert agreement.check(FRAMEWORK, case) is None
+
+
+def test_an_activation_that_computes_something_else_is_found(monkeypatch):
+    import keras
+
+    def wrong(x):
+        return keras.ops.silu(x) * 1.1
+
+    def layer(case):
+        return keras.layers.Conv2D(case.filters, 3, padding="same", activation=wrong)
+
+    monkeypatch.setattr(workloads, "keras_layer", layer)
+    with pytest.raises(agreement.Disagreement, match="the output differs"):
+        agreement.check(FRAMEWORK, ConvCase(activation="silu", direction="forward"))
+
+
+def test_an_activation_that_cannot_be_checked_says_why_and_blames_nobody(monkeypatch):
+    def fails(name, y, dy):
+        raise RuntimeError("not in float64")
+
+    monkeypatch.setattr(type(FRAMEWORK), "activation", staticmethod(fails))
+    assert "mish does not run in float64 here" in agreement.check(FRAMEWORK, ConvCase(activation="mish"))
+
+
+def test_a_misspelt_activation_is_told_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"has no activation 'swihs': did you mean swish\?"):
+        workloads.refuse_unknown_activations([ConvCase(activation="swihs")])
+
+
+def test_the_bias_along_the_width_is_found_where_it_is_and_nowhere_else():
+    """docs/reproducers/keras_bias_channels_first.py, in Keras 3 to 3.15 at least."""
+    options = {"layer": "separable_conv2d", "data_format": "channels_first"}
+    agreement.check(FRAMEWORK, ConvCase(**options, strides=(2, 2)))
+    wide = ConvCase(**options, batch=2, height=64, width=64, in_channels=64, filters=64)
+    script = Path(__file__).parents[2] / "docs" / "reproducers" / "keras_bias_channels_first.py"
+    said = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+    if "WRONG" not in said:
+        assert agreement.check(FRAMEWORK, wide) is None
+        return
+    with pytest.raises(agreement.Disagreement, match="it adds the bias along the width: docs/reproducers"):
+        agreement.check(FRAMEWORK, wide)
