@@ -76,7 +76,7 @@ def results() -> dict[str, Any]:
     content = made.content(rows)
     content["machine_info"]["run"]["campaign"] = {"id": "c", "replicate": 1, "label": "a"}
     content["not_measured"] = [{"case": case.as_dict(), "reason": "no", "kind": "unsupported"}]
-    return content
+    return copy.deepcopy(content)
 
 
 def _separable(case: ConvCase) -> dict[str, Any]:

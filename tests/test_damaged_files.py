@@ -1,10 +1,11 @@
-"""Files are data: a damaged one gets a sentence. ``python -m tests.fuzzing`` goes on for as long as it is told."""
+"""Files are data: a damaged one gets a sentence. ``python -m tests.fuzzing`` tries as long as told."""
 
 import json
 
 import pytest
 from click.testing import CliRunner
 
+from analysis import results
 from analysis.__main__ import main
 from bench import shape_files
 from tests import fuzzing
@@ -55,8 +56,6 @@ def test_a_trace_outside_the_folders_of_the_results_is_not_looked_at(tmp_path, t
     (tmp_path / "results").mkdir()
     rows = made.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0, trace=trace)
     file = made.save(tmp_path / "results", rows)
-    from analysis import results
-
     assert results.load([file]).layers["trace"].isna().all()
 
 
@@ -79,8 +78,6 @@ def test_other_json_in_a_folder_of_results_is_left_out(tmp_path):
 
 
 def test_a_file_by_two_spellings_and_a_copy_count_once(tmp_path, monkeypatch):
-    from analysis import results
-
     monkeypatch.chdir(tmp_path)
     file = made.save(tmp_path, made.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0))
     content = json.loads(file.read_text())

@@ -56,9 +56,9 @@ def test_the_environment_is_set_again_too():
     )
 
 
-def measure(folder, *options):
+def measure(folder, *options, select=("bench/bench_layers.py",)):
     command = [
-        *(sys.executable, "-m", "pytest", "bench/bench_layers.py", "-p", "tests.bench.made_framework"),
+        *(sys.executable, "-m", "pytest", *select, "-p", "tests.bench.made_framework"),
         *(
             "-p",
             "no:cacheprovider",
@@ -81,12 +81,14 @@ def test_the_commands_of_a_report_made_with_unusual_options_run(tmp_path):
     (tmp_path / "result.json").write_text(json.dumps(content))
     page = build(results.load([tmp_path / "result.json"]), tmp_path).html
     rows = re.search(r'id="rows-comparisons">(.*?)</script>', page, re.DOTALL)[1]
-    printed = set(re.findall(r'"(pytest [^"]*bench_layers[^"]*)"', json.dumps(json.loads(rows))))
+    printed = set(re.findall(r'"([^"]*pytest [^"]*bench_layers[^"]*)"', json.dumps(json.loads(rows))))
     printed = {unescape(command) for command in printed}
     assert len(printed) == 2
     for command in printed:
         # Without a framework nothing can be traced.
-        words = [word for word in shlex.split(command)[1:] if word not in ("--profile", "all")]
-        done = measure(tmp_path, *words[2:], "--benchmark-max-time=0.01")
+        words = [word for word in shlex.split(command) if word not in ("--profile", "all")]
+        words = words[words.index("pytest") + 1 :]
+        assert [word.partition("::")[0] for word in words[:2]] == ["bench/bench_layers.py"] * 2
+        done = measure(tmp_path, *words[2:], "--benchmark-max-time=0.01", select=words[:2])
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "passed" in done.stdout
+        assert "2 passed" in done.stdout

@@ -233,7 +233,7 @@ def test_values_with_commas_and_colons_go_into_options_of_their_own():
         with pytest.raises(CampaignError, match="--set"):
             campaign.parse("a=current", ["b=current"], settings)
     for label in ("logs", "unfinished", "x\ty"):
-        with pytest.raises(CampaignError, match="label|called"):
+        with pytest.raises(CampaignError, match=r"label|called"):
             campaign.parse("a=current", [f"{label}=current"])
 
 
