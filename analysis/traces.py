@@ -182,7 +182,15 @@ def _captured(file: Path, case: ConvCase) -> dict[str, list[float]]:
             raise ValueError("its times are no times")
         if not np.median(captured["untraced_step_seconds"]) > 0:
             raise ValueError("its steps took no time")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise TraceError(f"{file} does not say how the trace was captured: {error}") from error
     if traced != case:
         raise TraceError(f"{file.parent} holds the trace of another case, {traced.id}")

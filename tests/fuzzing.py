@@ -10,6 +10,7 @@ import collections
 import copy
 import json
 import random
+import shutil
 import tempfile
 import time
 import traceback
@@ -19,7 +20,9 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from analysis import traces
 from analysis.__main__ import main as analysis
+from analysis.xplane import TraceError
 from bench import shape_files
 from bench.cases import SCHEMA, ConvCase
 from tests.analysis import made_results as made
@@ -224,7 +227,29 @@ def one_shapes_file(chance: random.Random, folder: Path) -> str:
     return "read"
 
 
-KINDS = {"results": one_result, "shapes": one_shapes_file}
+def one_trace(chance: random.Random, folder: Path) -> str:
+    """Damage one file of a committed trace and read that; what came of it."""
+    captured = chance.choice(sorted(TRACES.rglob("capture.json")))
+    shutil.copytree(captured.parent, folder / "trace")
+    case = ConvCase.from_dict(json.loads(captured.read_text())["case"])
+    file = chance.choice(sorted(path for path in (folder / "trace").rglob("*") if path.is_file()))
+    if file.name == "capture.json" and chance.random() < 0.7:
+        file.write_text(json.dumps(damaged(json.loads(file.read_text()), chance)))
+    else:
+        file.write_bytes(in_bytes(file.read_bytes(), chance))
+    try:
+        traces.read(folder / "trace", case)
+    except TraceError as error:
+        said = str(error)
+    else:
+        return "read"
+    assert str(folder) in said, said
+    return "refused"
+
+
+#: What the example keeps of them.
+TRACES = Path(__file__).parents[1] / "reports" / "example" / "traces"
+KINDS = {"results": one_result, "shapes": one_shapes_file, "traces": one_trace}
 
 
 def one(kind: str, seed: int) -> str:

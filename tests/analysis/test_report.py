@@ -327,3 +327,60 @@ def test_check_says_of_each_file_what_it_holds_or_what_is_wrong(files, tmp_path)
     assert "cut off" in both.output
     found = json.loads((tmp_path / "found.out").read_text())["files"]
     assert sorted("problem" in one for one in found) == [False, True]
+
+
+def test_what_was_not_measured_is_listed_by_whose_fault_it_is(tmp_path):
+    content = made.content(made.comparison_rows(ConvCase(), 0.002, 0.5))
+    reasons = {
+        1: ("tensorflow disagrees with NumPy: the output differs", "disagrees"),
+        2: ("ValueError: `strides > 1` not supported", "unsupported"),
+        3: ("killed the process 2 times (SIGKILL)", "died"),
+    }
+    for keeps_kind in (True, False):
+        content["not_measured"] = [
+            {
+                "case": ConvCase(batch=batch).as_dict(),
+                "reason": reason,
+                **({"kind": kind} if keeps_kind else {}),
+            }
+            for batch, (reason, kind) in reasons.items()
+        ]
+        file = tmp_path / "one.json"
+        file.write_text(json.dumps(content))
+        page = build(results.load([file]), tmp_path).html
+        section = page[page.index('id="not-measured"') : page.index('id="method"')]
+        refused, disagrees, died = (
+            section.index(words)
+            for words in ("the framework refuses", "computes something else", "ended the process")
+        )
+        assert (
+            refused
+            < section.index("strides &gt; 1")
+            < disagrees
+            < section.index("disagrees with NumPy")
+            < died
+        )
+
+
+def test_a_traced_layer_without_ceilings_is_not_advised_to_be_traced(tmp_path):
+    rows = made.comparison_rows(ConvCase(), 0.002, 0.5)
+    folder = tmp_path / "traces" / "one"
+    folder.mkdir(parents=True)
+    (tmp_path / "results").mkdir()
+    for row in rows:
+        row["extra_info"]["trace"] = "traces/one"
+    page = build(results.load([made.save(tmp_path / "results", rows)]), tmp_path).html
+    table = re.search(r'id="rows-comparisons">(.*?)</script>', page, re.DOTALL)[1]
+    assert "trace it with" not in table
+    assert "measure just this again with" in table
+
+
+def test_where_there_are_no_links_the_report_is_written_all_the_same(files, tmp_path, monkeypatch):
+    def no_links(*arguments, **options):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "symlink_to", no_links)
+    result = run("report", files)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / result.output.splitlines()[-1]).exists()

@@ -160,3 +160,35 @@ def test_the_report_has_a_section_on_mnist_with_curves_and_what_was_published(tm
     assert {"learning_curves", "model_strips"} <= {picture.key for picture in report.pictures}
     assert "0.9926" in report.html
     assert len(report.tables["learning_curves"]) == 4 * 3 * 4
+
+
+SMALL = {"train": 400, "validation": 100, "test": 500}
+
+
+def test_a_trial_on_some_samples_never_stands_for_the_experiment(tmp_path):
+    trials = [training_row(model, repeat, 25, samples=SMALL) for model in MODELS for repeat in range(3)]
+    found = loaded(tmp_path, trials)
+    chosen = trainings.chosen(found)
+    assert trainings.answers(chosen) == {}
+    (sentence,) = trainings.sentences(found, chosen)
+    assert "only a trial was trained, on 400 samples" in sentence
+    page = build(found, tmp_path)
+    assert "only a trial was trained" in page.html
+    assert "is refuted here" not in page.html
+    # A later trial of more epochs does not replace the experiment either.
+    both = results.load(
+        [
+            made.save(tmp_path, experiment(), "1.json", when="2026-01-01T00:00:00+00:00"),
+            made.save(tmp_path, trials, "2.json", when="2026-01-02T00:00:00+00:00"),
+        ]
+    )
+    assert set(trainings.chosen(both)["epochs"]) == {4}
+
+
+@pytest.mark.parametrize("epochs", [2, 3])
+def test_few_epochs_are_drawn_and_said_to_be_few(tmp_path, epochs):
+    rows = [training_row(model, repeat, epochs) for repeat in range(2) for model in MODELS]
+    found = loaded(tmp_path, rows)
+    report = build(found, tmp_path)
+    assert {"learning_curves", "model_strips"} <= {picture.key for picture in report.pictures}
+    assert f"trained for {epochs} epochs, where the article trained for 25" in report.html

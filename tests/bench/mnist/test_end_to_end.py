@@ -72,6 +72,18 @@ def test_a_training_killed_with_its_process_ends_like_an_unbroken_one(tmp_path, 
     assert len(other["compiled"]) == 2
 
 
+def test_a_training_that_nobody_asked_to_save_is_kept_and_can_be_saved(tmp_path, mnist):
+    options = (*OPTIONS, "--mnist", mnist, "--epochs", "1")
+    done = pytest_bench(tmp_path, *options, measure="bench/bench_mnist.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the trainings were not saved; their epochs are kept" in done.stdout
+    assert list(tmp_path.rglob("*.npz"))
+    loaded, output = train(tmp_path, mnist, "--epochs", "1")
+    assert "epoch 1: " not in output
+    assert len(loaded.trainings) == 1
+    assert not list(tmp_path.rglob("*.npz"))
+
+
 def test_a_plain_run_of_certain_shapes_trains_nothing(tmp_path):
     done = pytest_bench(tmp_path, "--grid", "smoke", "--collect-only", "-q")
     assert "bench_mnist" not in done.stdout
