@@ -202,7 +202,7 @@ def _program(file: Path, names: set[str], problems: list[str]) -> hlo.Program | 
         return None
     try:
         program = hlo.ran(hlo.parse(file.read_text(encoding="utf-8")), names)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not text, or a number that is too long to be one
         problems.append(f"cannot read {file}: {error}")
         return None
     if program is None:

@@ -19,6 +19,12 @@ def test_a_damaged_file_gets_a_sentence_from_every_command(kind, part):
         fuzzing.one(kind, 1000 * part + seed)
 
 
+@pytest.mark.parametrize("seed", [104200, 163100, 193900, 259500])
+def test_numbers_that_are_too_long_beside_a_trace_get_a_sentence(seed):
+    """What the fuzz found."""
+    fuzzing.one("traces", seed)
+
+
 def check(tmp_path, change):
     content = fuzzing.results()
     change(content)
