@@ -203,7 +203,8 @@ def _first_run(records: Iterable[Mapping[str, Any]], context: str) -> Mapping[st
 def contents(folder: Path) -> dict[Path, int]:
     """By journal, set aside or not: how many measurements it keeps."""
     paths = sorted((*folder.glob("*.journal"), *folder.glob("*.abandoned")))
-    return {path: count(path) for path in paths if count(path)}
+    counts = {path: count(path) for path in paths}
+    return {path: kept for path, kept in counts.items() if kept}
 
 
 def count(path: Path) -> int:
