@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 #: What varies between two runs of the same environment, and what only says the rest in words.
@@ -42,6 +43,14 @@ def digest(content: Mapping[str, Any]) -> str:
     """Ten hexadecimal digits, equal for equal contents."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def code_version(folder: Path) -> str:
+    """Twelve hexadecimal digits that change with any Python file in ``folder`` or below it."""
+    found = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        found.update(file.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:

@@ -342,11 +342,3 @@ def _key(context: str, name: str) -> str:
 
 def _checksum(text: bytes) -> bytes:
     return b"%08x" % zlib.crc32(text)
-
-
-def code_version() -> str:
-    """A hash of this package's code: of what measures."""
-    found = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(file.read_bytes())
-    return found.hexdigest()[:12]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import bench
 from bench import (
     agreement,
     ceilings,
@@ -29,6 +30,7 @@ from bench import (
 )
 from bench.baton import Baton
 from bench.cases import DIRECTIONS, DTYPES, MODES, ConvCase
+from bench.fingerprint import code_version
 from bench.grids import Axes, Comparison, Shape
 from bench.journal import Journal
 from bench.lockstep import Budget
@@ -39,6 +41,8 @@ from bench.mnist.training import Experiment
 from bench.supervision import Supervisor
 from bench.workloads import Workload
 
+#: The code that measures: what is kept is taken up only by the same.
+PACKAGE = Path(bench.__file__).parent
 _DEFAULT_GRID = "default"
 _NARROWED = {"directions": DIRECTIONS, "modes": MODES, "dtypes": DTYPES}
 
@@ -98,7 +102,7 @@ class Run:
         warmup_calls = options["benchmark_warmup_iterations"] if options["benchmark_warmup"] else 0
         how = {**dataclasses.asdict(budget), "warmup_calls": warmup_calls, "timer": self.timer_name}
         fingerprint = self.environment["fingerprint"]
-        self._context = {"environment": fingerprint, "code": journal.code_version(), "how": how}
+        self._context = {"environment": fingerprint, "code": code_version(PACKAGE), "how": how}
         self._journal_file = self.storage / "journal" / f"{fingerprint}.journal"
         #: Where every measurement is kept at once, from :meth:`begin` on; pytest-benchmark's own loop keeps
         #: nothing.

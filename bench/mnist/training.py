@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.fingerprint import code_version
 from bench.mnist.data import Mnist
 from bench.mnist.models import MODELS, Model, build
 
@@ -309,9 +310,9 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def key(environment: Mapping[str, Any], data: Prepared, epochs: int) -> str:
     """What must be equal for kept epochs to be gone on with: environment, code, data and epochs."""
-    code = b"".join(Path(__file__).with_name(name).read_bytes() for name in ("training.py", "models.py"))
-    facts = json.dumps([environment["fingerprint"], len(data.train), len(data.test), epochs])
-    return hashlib.sha256(code + facts.encode()).hexdigest()[:12]
+    code = code_version(Path(__file__).parent)
+    facts = json.dumps([code, environment["fingerprint"], len(data.train), len(data.test), epochs])
+    return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
 def as_dict(training: Training, data: Prepared) -> dict[str, Any]:

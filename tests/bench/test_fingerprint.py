@@ -1,4 +1,21 @@
-from bench.fingerprint import differences, fingerprint
+import inspect
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bench
+from bench import workloads
+from bench.cases import ConvCase
+from bench.fingerprint import code_version, differences, fingerprint
+from bench.journal import Journal
+from bench.measurement import Measurements
+from bench.mnist import training
+from bench.mnist.data import Mnist
+from bench.mnist.models import Model, build
+from bench.mnist.training import Prepared
+from bench.run import PACKAGE
 
 FACTS = {
     "host": "a", "tensorflow": "2.21.0", "cores": 2, "flags": {"TF_NUM_INTEROP_THREADS": "1"},
@@ -25,3 +42,33 @@ def test_nested_facts_are_told_one_by_one():
     host, flag = differences(FACTS, other)
     assert (host.name, host.is_of_machine) == ("host", True)
     assert str(flag) == "flags.TF_NUM_INTEROP_THREADS: 1 → none"
+
+
+@pytest.mark.parametrize("package", [PACKAGE, Path(training.__file__).parent], ids=["all", "mnist"])
+def test_a_change_of_any_file_of_a_package_makes_another_version(package, tmp_path):
+    copied = shutil.copytree(package, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    before = code_version(copied)
+    assert before == code_version(package)
+    files = sorted(copied.rglob("*.py"))
+    assert files
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(content + b"# changed\n")
+        assert code_version(copied) != before, file
+        file.write_bytes(content)
+
+
+def test_what_is_kept_depends_on_all_code_that_measures():
+    assert Path(bench.__file__).parent == PACKAGE
+    for part in (Journal, Measurements, workloads.prepare, ConvCase):
+        assert Path(inspect.getfile(part)).is_relative_to(PACKAGE)
+
+
+def test_kept_epochs_depend_on_all_code_that_trains(monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "code_version", lambda folder: asked.append(folder) or "")
+    data = Prepared.of(Mnist(*(np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)) * 2, "made"))
+    training.key({"fingerprint": ""}, data, 1)
+    (folder,) = asked
+    for part in (training.Experiment, training.Repeat, Prepared, Model, build):
+        assert Path(inspect.getfile(part)).is_relative_to(folder)

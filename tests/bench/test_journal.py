@@ -178,10 +178,6 @@ def test_a_killed_process_leaves_whole_records(path, tmp_path):
     assert [next(iter(record)) for record in records] == ["begun", "kept", "begun"]
 
 
-def test_the_code_version_is_stable_within_a_checkout():
-    assert journal.code_version() == journal.code_version()
-
-
 def test_what_was_saved_is_given_up_and_the_rest_stays_for_a_later_run(path):
     filled(path)
     later = opened(path)
