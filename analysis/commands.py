@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.cases import DTYPES, MODES, ConvCase
+from bench.contract.cases import DTYPES, MODES, ConvCase
 
 MEASURE = "pytest bench/ --benchmark-autosave"
 TRACE_TELLING = "pytest bench/ --profile telling --benchmark-autosave"
@@ -18,17 +18,17 @@ RELEASES = "python -m bench.campaign --environments tf220,tf221 --grid sentinels
 FRAMEWORKS = "python -m bench.campaign --environments current,jax=current:KERAS_BACKEND=jax"
 
 
-def measure_again(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
+def write_measure_again(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
     """What measures ``cases`` alone once more, in the environment of ``run`` (a row of ``Results.runs``)."""
     return _pytest([*_tests(cases), *_options(cases, run), "--benchmark-autosave"], run)
 
 
-def trace(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
+def write_trace(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
     """What measures ``cases`` alone once more, and traces them."""
     return _pytest([*_tests(cases), *_options(cases, run), "--profile", "all", "--benchmark-autosave"], run)
 
 
-def ceilings(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
+def write_ceilings(cases: Sequence[ConvCase], run: Mapping[str, Any]) -> str:
     """What measures the ceilings that ``cases`` need."""
     return _pytest(["bench/bench_ceilings.py", *_options(cases, run), "--benchmark-autosave"], run)
 

@@ -1,7 +1,7 @@
 """What the machine can do: matrix product, memory bandwidth, the cost of a call."""
 
-from bench.cases import SCHEMA
-from bench.workloads import started
+from bench.contract.cases import SCHEMA
+from bench.workloads.preparing import start
 
 
 def test_ceiling(benchmark, run, ceiling, replay):
@@ -9,6 +9,6 @@ def test_ceiling(benchmark, run, ceiling, replay):
     if benchmark.disabled:
         benchmark(ceiling.prepare(run.framework))
         return
-    outcome = run.measurements.alone(ceiling.id, lambda: started(lambda: ceiling.prepare(run.framework)))
+    outcome = run.measurements.alone(ceiling.id, lambda: start(lambda: ceiling.prepare(run.framework)))
     replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
     benchmark.extra_info.update(schema=SCHEMA, ceiling=ceiling.as_dict(), **outcome.extra_info())

@@ -1,6 +1,6 @@
 """The isolated layers: one test a layer and case, measured in lock-step with its comparison."""
 
-from bench.cases import SCHEMA
+from bench.contract.cases import SCHEMA
 
 
 def test_layer(benchmark, run, comparison, case, replay):

@@ -6,9 +6,9 @@ one epoch each stands in for that.
 
 import pytest
 
-from bench.cases import SCHEMA
+from bench.contract.cases import SCHEMA
 from bench.mnist.data import DataError
-from bench.mnist.training import as_dict
+from bench.mnist.experiment import describe_training
 
 
 def test_training(benchmark, run, training_id, replay):
@@ -22,4 +22,4 @@ def test_training(benchmark, run, training_id, replay):
     except DataError as error:
         (pytest.fail if run.mnist.in_full else pytest.skip)(str(error))
     replay.record(benchmark, lambda: None, training.history["seconds"], 1)
-    benchmark.extra_info["training"] = as_dict(training, run.mnist.data)
+    benchmark.extra_info["training"] = describe_training(training, run.mnist.data)

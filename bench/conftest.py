@@ -9,18 +9,22 @@ from contextlib import nullcontext
 
 import pytest
 
-from bench import advice, grids, supervision
-from bench.agreement import Disagreement
-from bench.cases import DIED, DIRECTIONS, DISAGREES, DTYPES, MODES, SCHEMA, UNSUPPORTED
-from bench.fingerprint import differences
-from bench.frameworks import Unsupported, native_errors_kept
-from bench.journal import JournalError
-from bench.measurement import Died
+from bench.contract.cases import DIED, DIRECTIONS, DISAGREES, DTYPES, MODES, SCHEMA, UNSUPPORTED
+from bench.contract.fingerprint import find_differences
+from bench.frameworks.interface import Unsupported
+from bench.frameworks.native_errors import keep_native_errors
+from bench.machine import advice
 from bench.mnist.models import MODELS
-from bench.profiling import ProfilingError
-from bench.progress import Progress
-from bench.replay import Replay
-from bench.run import Run
+from bench.plan import grids
+from bench.processes.journal import JournalError
+from bench.processes.supervised import SupervisorLink, is_watched
+from bench.processes.supervisor import parse_case_timeout, supervise
+from bench.session.progress import CaseProgress
+from bench.session.run import Run
+from bench.timing.outcome import Died
+from bench.timing.replay import Replay
+from bench.tracing.capturing import ProfilingError
+from bench.workloads.agreement import Disagreement
 
 RUN = pytest.StashKey[Run]()
 REPLAY = pytest.StashKey[Replay]()
@@ -86,22 +90,22 @@ def pytest_cmdline_main(config):
     """Let another process measure, and watch it: what kills it shall not end the sweep."""
     option = config.option
     unwatched = ("help", "version", "collectonly", "usepdb", "trace", "in_turn", "benchmark_disable")
-    if supervision.is_watched() or any(getattr(option, name, False) for name in unwatched):
+    if is_watched() or any(getattr(option, name, False) for name in unwatched):
         return None
     try:
-        timeout = supervision.case_timeout(vars(option))
+        timeout = parse_case_timeout(vars(option))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     command = [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args)]
-    return supervision.run(command, timeout, config.invocation_params.dir)
+    return supervise(command, timeout, config.invocation_params.dir)
 
 
 def pytest_configure(config):
     if config.option.help or config.option.version:
         return
     # Before anything can go wrong: it also says that Python, and no native code, ended this process.
-    supervisor = supervision.Supervisor()
+    supervisor = SupervisorLink()
     try:
         config.stash[RUN] = Run(vars(config.option), supervisor)
     except (ValueError, ProfilingError, JournalError) as error:
@@ -116,7 +120,7 @@ def pytest_report_header(config):
         f"Keras {facts['keras']}, oneDNN {facts['onednn']}, {facts['cores']} cores of {facts['cpu']}",
         f"grid {run.grid}: {len(run.comparisons)} comparisons, {len(run.cases)} cases, "
         f"shuffled by seed {run.seed}",
-        *(f"warning: {text}" for text in advice.on_machine(facts)),
+        *(f"warning: {text}" for text in advice.warn_of_machine(facts)),
     ]
 
 
@@ -207,7 +211,7 @@ def pytest_collection_finish(session):
                 reporter.write_line(line)
 
         run.mnist.write = write
-        config.pluginmanager.register(Progress(len(session.items), time.monotonic, write))
+        config.pluginmanager.register(CaseProgress(len(session.items), time.monotonic, write))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -238,7 +242,7 @@ _KINDS = {Unsupported: UNSUPPORTED, Disagreement: DISAGREES, Died: DIED}
 def pytest_pyfunc_call(pyfuncitem):
     """What cannot be measured says why, in its row; what cannot be kept need not be measured."""
     try:
-        with native_errors_kept(hidden=False):
+        with keep_native_errors(hidden=False):
             return (yield)
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
@@ -308,7 +312,7 @@ def _remove_half_written(file):
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    for text in advice.on_cases(config.stash[RUN].warned):
+    for text in advice.warn_of_cases(config.stash[RUN].warned):
         terminalreporter.write_line(f"warning: {text}", yellow=True)
 
 
@@ -333,7 +337,7 @@ def pytest_benchmark_compare_machine_info(benchmarksession, machine_info, compar
     shown two equal sides.
     """
     saved = compared_benchmark["machine_info"]
-    different = differences(saved.get("environment", {}), machine_info["environment"])
+    different = find_differences(saved.get("environment", {}), machine_info["environment"])
     if different:
         said = "; ".join(map(str, different))
         benchmarksession.logger.warning(f"The saved run had another environment: {said}")

@@ -20,13 +20,13 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from analysis import traces
-from analysis.__main__ import main as analysis
-from analysis.xplane import TraceError
-from bench import shape_files
-from bench.cases import SCHEMA, ConvCase
-from tests.analysis import made_results as made
-from tests.analysis.test_trainings import training_row
+from analysis.cli.main import main as analysis
+from analysis.traces.formats.xplane import TraceError
+from analysis.traces.step import read_trace
+from bench.contract.cases import SCHEMA, ConvCase
+from bench.plan.shape_files import COLUMNS, ShapeFileError, read_shapes
+from tests.analysis import made_results
+from tests.analysis.mnist.test_trainings import training_row
 
 #: What a value is replaced with.
 STRANGE: tuple[Any, ...] = (
@@ -68,15 +68,15 @@ def results() -> dict[str, Any]:
     case = ConvCase(direction="train")
     other = ConvCase(direction="train", in_channels=8)
     rows = [
-        *made.comparison_rows(case, 0.002, 2.0, name="stem", control=_paired(1.01)),
-        *made.comparison_rows(other, 0.002, 0.5),
-        *made.ceilings(),
+        *made_results.comparison_rows(case, 0.002, 2.0, name="stem", control=_paired(1.01)),
+        *made_results.comparison_rows(other, 0.002, 0.5),
+        *made_results.ceilings(),
         training_row("conv", 0, 3),
         training_row("separable", 0, 3),
         _against("remedy", {"name": "XLA off", "case": _separable(case), "remedied": _separable(other)}),
         _against("contrast", {"case": _separable(case), "base": case.as_dict()}),
     ]
-    content = made.content(rows)
+    content = made_results.content(rows)
     content["machine_info"]["run"]["campaign"] = {"id": "c", "replicate": 1, "label": "a"}
     content["not_measured"] = [{"case": case.as_dict(), "reason": "no", "kind": "unsupported"}]
     return copy.deepcopy(content)
@@ -91,7 +91,7 @@ def _paired(ratio: float) -> dict[str, Any]:
 
 
 def _against(kind: str, what: dict[str, Any]) -> dict[str, Any]:
-    row = made.ceilings()[0]
+    row = made_results.ceilings()[0]
     return {**row, "extra_info": {"schema": SCHEMA, kind: what, "paired": _paired(0.7), "settled": True}}
 
 
@@ -136,7 +136,7 @@ def in_bytes(content: bytes, chance: random.Random) -> bytes:
 
 def shapes(chance: random.Random) -> tuple[str, bytes]:
     """A shapes file: its name and what is in it."""
-    columns = chance.sample(shape_files.COLUMNS, chance.randint(1, 8))
+    columns = chance.sample(COLUMNS, chance.randint(1, 8))
     values = (
         *(
             "",
@@ -178,8 +178,10 @@ def one_result(chance: random.Random, folder: Path) -> str:
     file = folder / "results" / "0001_damaged.json"
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(text)
-    whole = made.save(
-        folder / "results", made.comparison_rows(ConvCase(direction="train"), 0.001, 0.9), "0002_whole.json"
+    whole = made_results.save(
+        folder / "results",
+        made_results.comparison_rows(ConvCase(direction="train"), 0.001, 0.9),
+        "0002_whole.json",
     )
     before = {path for path in folder.rglob("*") if "report" not in path.parts}
     report = [["report", str(file), "--output", str(folder / "report")]] if chance.random() < 0.1 else []
@@ -212,8 +214,8 @@ def one_shapes_file(chance: random.Random, folder: Path) -> str:
     file = folder / name
     file.write_bytes(content)
     try:
-        found = shape_files.read(file)
-    except shape_files.ShapeFileError as error:
+        found = read_shapes(file)
+    except ShapeFileError as error:
         said = str(error)
         assert name in said
         assert "\n" not in said.strip(), said
@@ -238,7 +240,7 @@ def one_trace(chance: random.Random, folder: Path) -> str:
     else:
         file.write_bytes(in_bytes(file.read_bytes(), chance))
     try:
-        traces.read(folder / "trace", case)
+        read_trace(folder / "trace", case)
     except TraceError as error:
         said = str(error)
     else:

@@ -5,11 +5,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from analysis import results
-from analysis.__main__ import main
-from bench import shape_files
+from analysis.cli.main import main
+from analysis.results.files import find_files
+from analysis.results.loading import load_results
+from bench.plan.shape_files import ShapeFileError, read_shapes
 from tests import fuzzing
-from tests.analysis import made_results as made
+from tests.analysis import made_results
 
 
 @pytest.mark.parametrize("part", range(8))
@@ -60,9 +61,9 @@ def test_a_value_of_a_wrong_type_or_range_is_named_with_its_file_and_field(tmp_p
 @pytest.mark.parametrize("trace", ["/etc", "../..", "traces/../../.."])
 def test_a_trace_outside_the_folders_of_the_results_is_not_looked_at(tmp_path, trace):
     (tmp_path / "results").mkdir()
-    rows = made.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0, trace=trace)
-    file = made.save(tmp_path / "results", rows)
-    assert results.load([file]).layers["trace"].isna().all()
+    rows = made_results.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0, trace=trace)
+    file = made_results.save(tmp_path / "results", rows)
+    assert load_results([file]).layers["trace"].isna().all()
 
 
 def test_what_a_terminal_would_obey_is_not_printed(tmp_path):
@@ -73,7 +74,7 @@ def test_what_a_terminal_would_obey_is_not_printed(tmp_path):
 
 
 def test_other_json_in_a_folder_of_results_is_left_out(tmp_path):
-    file = made.save(tmp_path, made.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0))
+    file = made_results.save(tmp_path, made_results.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0))
     (tmp_path / "summary.json").write_text('{"answer": []}')
     (tmp_path / "cut_off.json").write_text('{"machine_info": {')
     result = CliRunner().invoke(main, ["check", str(tmp_path)])
@@ -85,10 +86,10 @@ def test_other_json_in_a_folder_of_results_is_left_out(tmp_path):
 
 def test_a_file_by_two_spellings_and_a_copy_count_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    file = made.save(tmp_path, made.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0))
+    file = made_results.save(tmp_path, made_results.comparison_rows(fuzzing.ConvCase(), 0.002, 2.0))
     content = json.loads(file.read_text())
     (tmp_path / "copy.json").write_text(json.dumps(content, indent=1))
-    found = results.load(results.find([file, tmp_path / "." / file.name, tmp_path]))
+    found = load_results(find_files([file, tmp_path / "." / file.name, tmp_path]))
     assert len(found.runs) == 1
     assert "1 file(s) hold runs that others hold too" in found.notes[0]
     # Files of before runs had an identity are known by their samples.
@@ -96,7 +97,7 @@ def test_a_file_by_two_spellings_and_a_copy_count_once(tmp_path, monkeypatch):
     for name in ("a.json", "b.json"):
         content["datetime"] = f"2026-01-01T00:00:0{name == 'b.json':d}+00:00"
         (tmp_path / name).write_text(json.dumps(content))
-    assert len(results.load([tmp_path / "a.json", tmp_path / "b.json"]).runs) == 1
+    assert len(load_results([tmp_path / "a.json", tmp_path / "b.json"]).runs) == 1
 
 
 @pytest.mark.parametrize(
@@ -117,8 +118,8 @@ def test_strange_shapes_are_read_or_refused_in_a_sentence(tmp_path, name, conten
     file = tmp_path / name
     file.write_text(content)
     if words is None:
-        assert len(shape_files.read(file)) == 1
+        assert len(read_shapes(file)) == 1
         return
-    with pytest.raises(shape_files.ShapeFileError, match=words) as refusal:
-        shape_files.read(file)
+    with pytest.raises(ShapeFileError, match=words) as refusal:
+        read_shapes(file)
     assert len(str(refusal.value)) < 500

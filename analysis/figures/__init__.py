@@ -1,5 +1,5 @@
 """The figures of the report: one visual language, the same colour for the same thing everywhere.
 
-Each function takes a table and returns a matplotlib figure, or ``None`` where the table has
+Each ``draw_...`` function takes a table and returns a matplotlib figure, or ``None`` where the table has
 nothing to show.
 """

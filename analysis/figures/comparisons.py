@@ -20,13 +20,13 @@ from analysis.figures.style import (
     INK,
     MANY,
     SEPARABLE_COLOUR,
-    as_text,
-    logarithmic,
-    plain,
-    reach,
+    distances,
+    escape_text,
+    format_ratio,
+    scale_logarithmic,
 )
-from analysis.sweeps import PANELS
-from bench.cases import DIRECTIONS
+from analysis.pairs.planes_and_arms import PANELS
+from bench.contract.cases import DIRECTIONS
 
 #: Blue where the separable layer is faster, orange where it is slower, white at no difference.
 _RATIO_COLOURS = LinearSegmentedColormap.from_list("ratio", [DENSE_COLOUR, "#ffffff", SEPARABLE_COLOUR])
@@ -34,7 +34,7 @@ _RATIO_COLOURS = LinearSegmentedColormap.from_list("ratio", [DENSE_COLOUR, "#fff
 _DEEPEST = 8.0
 
 
-def heatmaps(plane: pd.DataFrame) -> Figure | None:
+def draw_heatmaps(plane: pd.DataFrame) -> Figure | None:
     """Time ratio over channels and kernel size: a row a device, dtype and mode, a column a direction."""
     if plane.empty:
         return None
@@ -70,7 +70,9 @@ def _heatmap(axis: Axes, cells: pd.DataFrame, channels: list, kernels: list) -> 
     for i, j in np.ndindex(*ratios.shape):
         value = ratios.iat[i, j]
         text.iat[i, j] = (
-            "" if math.isnan(value) else f"{plain(value)}\n{plain(low.iat[i, j])}–{plain(high.iat[i, j])}"
+            ""
+            if math.isnan(value)
+            else f"{format_ratio(value)}\n{format_ratio(low.iat[i, j])}–{format_ratio(high.iat[i, j])}"
         )
     sns.heatmap(
         np.log2(ratios.astype(float)),
@@ -93,7 +95,7 @@ def _heatmap(axis: Axes, cells: pd.DataFrame, channels: list, kernels: list) -> 
     axis.set_ylabel("")
 
 
-def promise(pairs: pd.DataFrame) -> Figure | None:
+def draw_promise(pairs: pd.DataFrame) -> Figure | None:
     """Measured time ratio against the ratio of FLOPs; on the diagonal the promise is kept."""
     if pairs.empty:
         return None
@@ -114,14 +116,14 @@ def promise(pairs: pd.DataFrame) -> Figure | None:
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
     )
-    logarithmic(axis, x=True, y=True)
+    scale_logarithmic(axis, x=True, y=True)
     axis.set_xlabel("FLOPs, SeparableConv2D / Conv2D (promised)")
     axis.set_ylabel("time, SeparableConv2D / Conv2D (measured)")
     axis.legend(frameon=False, loc="best")
     return figure
 
 
-def arms(table: pd.DataFrame) -> Figure | None:
+def draw_arms(table: pd.DataFrame) -> Figure | None:
     """What one factor does to the time ratio, all others at the centre (hollow point)."""
     if table.empty:
         return None
@@ -153,12 +155,12 @@ def arms(table: pd.DataFrame) -> Figure | None:
         turned = max(map(len, values)) * len(values) > 20
         axis.set_xticks(
             range(len(values)),
-            [as_text(value) for value in values],
+            [escape_text(value) for value in values],
             rotation=35 if turned else 0,
             ha="right" if turned else "center",
         )
         axis.set_xlim(-0.6, len(values) - 0.4)
-        logarithmic(axis, y=True)
+        scale_logarithmic(axis, y=True)
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for line in axes:
@@ -179,7 +181,7 @@ def _in_order(rows: pd.DataFrame) -> list[str]:
         return first + [value for value in values if value not in first]
 
 
-def named_shapes(pairs: pd.DataFrame) -> Figure | None:
+def draw_named_shapes(pairs: pd.DataFrame) -> Figure | None:
     """Time ratios of shapes that carry a name, in the order of the file."""
     rows = pairs[pairs["name"] != ""]
     if rows.empty or rows["name"].nunique() > 60:
@@ -193,7 +195,7 @@ def named_shapes(pairs: pd.DataFrame) -> Figure | None:
         axis.errorbar(
             chosen["ratio"],
             y,
-            xerr=reach(chosen["ratio"], chosen["low"], chosen["high"]),
+            xerr=distances(chosen["ratio"], chosen["low"], chosen["high"]),
             fmt="o",
             markersize=3.5,
             linewidth=1,
@@ -201,9 +203,9 @@ def named_shapes(pairs: pd.DataFrame) -> Figure | None:
             label=direction,
         )
     axis.axvline(1, color=INK, linewidth=1)
-    axis.set_yticks(range(len(names)), [as_text(name) for name in names])
+    axis.set_yticks(range(len(names)), [escape_text(name) for name in names])
     axis.invert_yaxis()
-    logarithmic(axis, x=True)
+    scale_logarithmic(axis, x=True)
     axis.set_xlabel("time, SeparableConv2D / Conv2D")
     axis.legend(frameon=False, loc="best")
     return figure
@@ -217,6 +219,6 @@ def _points_with_intervals(
     axis: Axes, x: np.ndarray | pd.Series, rows: pd.DataFrame, colour: str, label: str
 ) -> None:
     axis.errorbar(
-        x, rows["ratio"], yerr=reach(rows["ratio"], rows["low"], rows["high"]), fmt="o", markersize=3.5,
+        x, rows["ratio"], yerr=distances(rows["ratio"], rows["low"], rows["high"]), fmt="o", markersize=3.5,
         linewidth=1, color=colour, label=label, rasterized=len(rows) > MANY,
     )  # fmt: skip

@@ -6,11 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.explain import Explanation
-from analysis.figures.style import DENSE_COLOUR, INK, SEPARABLE_COLOUR, logarithmic, plain
+from analysis.figures.style import DENSE_COLOUR, INK, SEPARABLE_COLOUR, format_ratio, scale_logarithmic
+from analysis.reasons.explanation import Explanation
 
 
-def waterfall(explanation: Explanation) -> Figure:
+def draw_waterfall(explanation: Explanation) -> Figure:
     """From Conv2D's time, factor by factor, to SeparableConv2D's."""
     factors = explanation.factors
     steps = [
@@ -27,7 +27,7 @@ def waterfall(explanation: Explanation) -> Figure:
         axis.barh(place, ends[1] - ends[0], left=ends[0], height=0.62, color=colour, alpha=0.85)
         axis.plot([reached * factor] * 2, [place - 0.31, place + 1.31], color=INK, linewidth=0.8)
         axis.annotate(
-            f"×{plain(factor)}",
+            f"×{format_ratio(factor)}",
             (ends[1], place),
             (4, 0),
             textcoords="offset points",
@@ -44,7 +44,7 @@ def waterfall(explanation: Explanation) -> Figure:
         markersize=4,
     )
     axis.annotate(
-        f"{plain(explanation.ratio)}",
+        f"{format_ratio(explanation.ratio)}",
         (explanation.high, len(steps)),
         (6, 0),
         textcoords="offset points",
@@ -54,7 +54,7 @@ def waterfall(explanation: Explanation) -> Figure:
     axis.axvline(1, color=INK, linewidth=1)
     axis.set_yticks(range(len(steps) + 1), [*(name for name, _ in steps), "measured"])
     axis.invert_yaxis()
-    logarithmic(axis, x=True)
+    scale_logarithmic(axis, x=True)
     left, right = axis.get_xlim()
     axis.set_xlim(left / 1.1, right * 1.6)
     axis.set_xlabel("time, SeparableConv2D / Conv2D")

@@ -9,25 +9,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import verdicts
-from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR, as_text, reach
-from analysis.releases import History
-from bench.cases import DENSE_OF
+from analysis.environments.releases import History
+from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR, distances, escape_text
+from analysis.statistics import verdicts
+from bench.contract.cases import DENSE_OF
 
 #: Comparisons to draw; the table has all.
 _PANELS = 12
 _COLUMNS = 3
 
 
-def drawn_steps(history: History) -> pd.DataFrame:
-    """The rows of ``history.steps`` that :func:`over_time` draws: of the comparisons that changed most."""
+def choose_drawn_steps(history: History) -> pd.DataFrame:
+    """The rows of ``history.steps`` that :func:`draw_history` draws: of the comparisons that changed most."""
     layers = history.steps[history.steps["layer"].isin([*DENSE_OF, *DENSE_OF.values()])]
     spread = np.log(layers["relative"]).abs().groupby(layers["comparison"]).max()
     chosen = set(spread.sort_values(ascending=False, kind="stable").index[:_PANELS])
     return layers[layers["comparison"].isin(chosen)]
 
 
-def over_time(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
+def draw_history(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
     """A panel a comparison: both layers' times over the environments, steps marked."""
     if steps.empty:
         return None
@@ -45,7 +45,7 @@ def over_time(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
             axis.errorbar(
                 rows["place"],
                 level,
-                yerr=reach(level, first * rows["low"], first * rows["high"]),
+                yerr=distances(level, first * rows["low"], first * rows["high"]),
                 fmt="o-",
                 markersize=3,
                 linewidth=1.2,
@@ -58,9 +58,9 @@ def over_time(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
                     rows["place"][stepped], level[stepped], s=42, marker=marker, color=colour, edgecolor=INK,
                     linewidth=0.8, zorder=3,
                 )  # fmt: skip
-        axis.set_title(as_text(comparison), fontsize=8)
+        axis.set_title(escape_text(comparison), fontsize=8)
         axis.set_ylim(bottom=0)
-        axis.set_xticks(range(len(labels)), [as_text(label) for label in labels], rotation=60, ha="right")
+        axis.set_xticks(range(len(labels)), [escape_text(label) for label in labels], rotation=60, ha="right")
         axis.axhline(0, color=FAINT, linewidth=0.5)
     for place, axis in enumerate(axes.flat):
         # The lowest panel of each column names the environments, wherever it ends.

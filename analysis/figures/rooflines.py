@@ -11,16 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import wording
-from analysis.explain import Explanation
-from analysis.figures.style import DENSE_COLOUR, INK, MANY, SEPARABLE_COLOUR, logarithmic
-from analysis.roofline import Ceilings
+from analysis.figures.style import DENSE_COLOUR, INK, MANY, SEPARABLE_COLOUR, scale_logarithmic
+from analysis.limits.roofline import Ceilings
+from analysis.reasons.explanation import Explanation
 
 _ROLE_MARKERS = {"forward": "o", "input_gradient": "^", "weight_gradient": "s"}
 _OPERATION_COLOURS = {"dense": DENSE_COLOUR, "depthwise": SEPARABLE_COLOUR, "pointwise": "#E69F00"}
 
 
-def roofline_points(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> pd.DataFrame:
-    """The layers that :func:`rooflines` shows, one row each: those of the commonest device and dtype."""
+def find_layer_points(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> pd.DataFrame:
+    """The layers that :func:`draw_layer_roofline` shows, one row each: those of the commonest device and dtype."""
     rows = pairs[pairs["device"].isin(list(ceilings))]
     if rows.empty:
         return pd.DataFrame()
@@ -44,7 +44,7 @@ def roofline_points(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> pd
     )
 
 
-def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
+def draw_layer_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
     """Achieved FLOP/s over FLOPs a byte, under the ceilings of the points' device."""
     if points.empty:
         return None
@@ -72,7 +72,9 @@ def rooflines(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure 
     return figure
 
 
-def operation_points(explanations: Iterable[Explanation], ceilings: Mapping[str, Ceilings]) -> pd.DataFrame:
+def find_operation_points(
+    explanations: Iterable[Explanation], ceilings: Mapping[str, Ceilings]
+) -> pd.DataFrame:
     """The kernels of all explained layers, one row each: those of the commonest device and dtype."""
     tables = []
     for explanation in explanations:
@@ -89,7 +91,7 @@ def operation_points(explanations: Iterable[Explanation], ceilings: Mapping[str,
     return points[(points["device"] == device) & (points["dtype"] == dtype)]
 
 
-def operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
+def draw_operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
     """Every traced kernel under the roofs of its device: its operation by colour, its role by shape."""
     if points.empty:
         return None
@@ -135,6 +137,6 @@ def _roofs(axis: Axes, limits: Ceilings, dtype: str, highest_intensity: float) -
         ha="right",
         fontsize=8,
     )
-    logarithmic(axis, x=True, y=True, scale_y=1e9)
+    scale_logarithmic(axis, x=True, y=True, scale_y=1e9)
     axis.set_xlabel("FLOP per byte of compulsory traffic")
     axis.set_ylabel("GFLOP/s achieved")

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib as mpl
-
-mpl.use("agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+mpl.use("agg")
 
 # Okabe and Ito's palette, safe for colour-blind readers.
 DENSE_COLOUR, SEPARABLE_COLOUR = "#0072B2", "#D55E00"
@@ -36,7 +35,7 @@ _DARK = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
+def apply_style() -> Iterator[None]:
     """Settings for all figures; SVG text stays text and ids are reproducible."""
     with (
         sns.axes_style("whitegrid", {"grid.color": _GRID, "axes.edgecolor": _EDGE}),
@@ -57,7 +56,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float = 1.0) -> None:
+def scale_logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float = 1.0) -> None:
     """Log axes with ticks in plain numbers."""
     for wanted, which, scale, set_scale in (
         (x, axis.xaxis, 1.0, axis.set_xscale),
@@ -70,7 +69,7 @@ def logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float 
             which.set_minor_locator(NullLocator())
 
 
-def reach(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def distances(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """An interval as distances from its value, below and above, as matplotlib wants them.
 
     The median of few values may lie on its interval's edge; an interval without end is not drawn.
@@ -79,11 +78,11 @@ def reach(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(distances), distances, 0)
 
 
-def plain(value: float) -> str:
+def format_ratio(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def settle(figure: Figure) -> None:
+def lay_out(figure: Figure) -> None:
     """Lay the figure out, once for whatever it will be saved as."""
     figure.get_layout_engine().execute(figure)
     # With an engine left, even one that does nothing, each saving would draw twice.
@@ -91,7 +90,7 @@ def settle(figure: Figure) -> None:
         figure.set_layout_engine(None)
 
 
-def svg(figure: Figure) -> bytes:
+def save_svg(figure: Figure) -> bytes:
     """The figure as SVG that follows the page into the dark; the same bytes for the same figure."""
     content = io.BytesIO()
     figure.savefig(content, format="svg", dpi=150, metadata={"Date": None}, transparent=True)
@@ -104,7 +103,7 @@ def svg(figure: Figure) -> bytes:
     return content.getvalue().replace(b"</svg>", style.encode())
 
 
-def png(figure: Figure) -> bytes:
+def save_png(figure: Figure) -> bytes:
     """The figure as PNG on white, for where SVG cannot be shown."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
@@ -115,6 +114,6 @@ def close(figure: Figure) -> None:
     plt.close(figure)
 
 
-def as_text(name: str) -> str:
+def escape_text(name: str) -> str:
     """A name from a file is data: a dollar sign must not start mathematics."""
     return name.replace("$", r"\$")

@@ -24,7 +24,7 @@ _MODEL_STYLES: dict[str, tuple[str, str]] = {
 }
 
 
-def learning_curves(trainings: pd.DataFrame) -> Figure | None:
+def draw_learning_curves(trainings: pd.DataFrame) -> Figure | None:
     """Validation accuracy and loss over epochs: every repeat thin, the mean of each model thick."""
     if trainings.empty or trainings["epochs"].max() < 2:
         return None
@@ -50,7 +50,7 @@ def learning_curves(trainings: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def model_strips(trainings: pd.DataFrame) -> Figure | None:
+def draw_model_strips(trainings: pd.DataFrame) -> Figure | None:
     """Test accuracy, test loss and time per sample: every repeat a point, the mean a line."""
     if trainings.empty or trainings["epochs"].max() < 2:
         return None

@@ -10,27 +10,28 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis import (
-    answer,
-    claims,
-    commands,
-    detectors,
-    pairs,
-    parts,
-    remedies,
-    roofline,
-    sweeps,
-    trainings,
-    wording,
-)
-from analysis.explain import Explained, explain
-from analysis.report import frameworks, mnist, pictures, releases, rows, summary, why
-from analysis.report.drawing import Drawings
-from analysis.report.pictures import Picture
-from analysis.report.tables import library
-from analysis.results import Results
-from bench.cases import DIED, DISAGREES, UNSUPPORTED
-from bench.fingerprint import flat
+from analysis import commands, wording
+from analysis.answers.claims import count_words, judge_claims
+from analysis.answers.sentences import order_sentences, write_answer, write_reasons, write_remedies
+from analysis.figures.rendering import Renderer
+from analysis.limits import roofline
+from analysis.mnist.article import load_published, recompute
+from analysis.mnist.sentences import describe_trainings
+from analysis.mnist.trainings import choose_trainings, tabulate_models
+from analysis.pairs.parts_alone import tabulate_parts
+from analysis.pairs.planes_and_arms import find_sweeps
+from analysis.pairs.remedies import describe_gain, tabulate_remedies
+from analysis.pairs.table import tabulate_pairs
+from analysis.reasons.detectors.words import TOGETHER
+from analysis.reasons.explaining import explain_pairs
+from analysis.reasons.explanation import Explained
+from analysis.report import summary
+from analysis.report.figure import ReportFigure, list_comparison_figures
+from analysis.report.sections import backends, comparisons, mnist, releases, why
+from analysis.report.tables import load_library
+from analysis.results.tables import Results
+from bench.contract.cases import DIED, DISAGREES, UNSUPPORTED
+from bench.contract.fingerprint import flatten
 
 #: A run that begins with others using more than this is not to be trusted unwarned.
 BUSY = 0.1
@@ -42,13 +43,13 @@ class Report:
 
     sentences: list[str]
     html: str
-    pictures: list[Picture]
+    pictures: list[ReportFigure]
     tables: Mapping[str, pd.DataFrame]
     summary: Mapping[str, Any]
     markdown: str
 
 
-def build(
+def build_report(
     results: Results,
     folder: Path,
     everything: Results | None = None,
@@ -58,36 +59,36 @@ def build(
 
     ``everything`` holds the campaigns, which compare it with others; ``tell`` is given what is being done.
     """
-    with Drawings() as drawings:
+    with Renderer() as drawings:
         return _build(results, folder, everything or results, tell, drawings)
 
 
 def _build(
-    results: Results, folder: Path, everything: Results, tell: Callable[[str], None], drawings: Drawings
+    results: Results, folder: Path, everything: Results, tell: Callable[[str], None], drawings: Renderer
 ) -> Report:
     tell("judging comparisons")
-    table = pairs.table(results)
-    ceilings = roofline.ceilings(results.ceilings)
-    found = sweeps.find(table)
-    compared = pictures.of_comparisons(table, found, ceilings, drawings)
+    table = tabulate_pairs(results)
+    ceilings = roofline.find_ceilings(results.ceilings)
+    found = find_sweeps(table)
+    compared = list_comparison_figures(table, found, ceilings, drawings)
     tell("explaining traces")
-    explained = explain(results, table)
-    gains = remedies.table(results, table)
-    trained = trainings.chosen(results)
-    learned = trainings.sentences(results, trained)
-    told = why.told(explained, gains, folder, drawings)
-    operations = why.pictures(explained, ceilings, drawings)
-    trainings_drawn = mnist.pictures(trained, drawings)
+    explained = explain_pairs(results, table)
+    gains = tabulate_remedies(results, table)
+    trained = choose_trainings(results)
+    learned = describe_trainings(results, trained)
+    told = why.show_explanations(explained, gains, folder, drawings)
+    operations = why.list_figures(explained, ceilings, drawings)
+    trainings_drawn = mnist.list_figures(trained, drawings)
     tell("comparing environments")
-    changed = releases.sections(everything, drawings)
-    backends = frameworks.section(everything, drawings)
+    changed = releases.build_sections(everything, drawings)
+    compared_backends = backends.build_section(everything, drawings)
     sentences = [
-        *answer.in_order(answer.sentences(table, found), answer.why(explained), answer.what_to_do(gains)),
+        *order_sentences(write_answer(table, found), write_reasons(explained), write_remedies(gains)),
         *learned[:2],
-        *(backends.found.sentences[:2] if backends else ()),
+        *(compared_backends.found.sentences[:2] if compared_backends else ()),
     ]
-    ledger = claims.ledger(results, table, trained)
-    part_sums = parts.table(results)
+    ledger = judge_claims(results, table, trained)
+    part_sums = tabulate_parts(results)
     cautions = _cautions(results)
     tell("drawing")
     compared, operations, trainings_drawn = (
@@ -95,46 +96,46 @@ def _build(
     )
     tables = {
         "comparisons": table.drop(columns=["dense_case", "separable_case"], errors="ignore"),
-        "cases": roofline.limited(results).drop(columns=["case", "ratios", "control_ratios", "turns"]),
+        "cases": roofline.limit_layers(results).drop(columns=["case", "ratios", "control_ratios", "turns"]),
         "ceilings": results.ceilings,
         "parts": part_sums,
-        **why.tables(explained, gains),
-        **mnist.tables(results, trained),
-        **releases.tables(changed),
-        **frameworks.tables(backends),
+        **why.list_tables(explained, gains),
+        **mnist.list_tables(results, trained),
+        **releases.list_tables(changed),
+        **backends.list_tables(compared_backends),
         **{picture.key: picture.data for picture in compared + operations + trainings_drawn},
     }
     tell("writing the page")
     html = _template().render(
         sentences=sentences,
         pictures=compared,
-        comparisons=rows.comparisons(table, results, explained, told),
-        parts=rows.parts(part_sums),
-        library=library(),
+        comparisons=comparisons.tabulate_comparisons(table, results, explained, told),
+        parts=comparisons.tabulate_parts_alone(part_sums),
+        library=load_library(),
         explained=explained,
         told=told,
         why=operations,
         not_told=len(explained.pairs) - len(told),
         gains=gains.to_dict("records"),
-        untraced=why.untraced(explained),
-        together=detectors.TOGETHER,
+        untraced=why.count_untraced(explained),
+        together=TOGETHER,
         mnist=learned,
         curves=trainings_drawn,
         changed=changed,
-        frameworks=backends,
-        absent=_absent(explained, learned, changed, gains, backends is not None),
+        frameworks=compared_backends,
+        absent=_absent(explained, learned, changed, gains, compared_backends is not None),
         claims=ledger,
-        claim_counts=claims.counts(ledger),
-        models=trainings.table(trained).to_dict("records"),
-        published=trainings.published(),
-        recomputed=trainings.recomputed(),
+        claim_counts=count_words(ledger),
+        models=tabulate_models(trained).to_dict("records"),
+        published=load_published(),
+        recomputed=recompute(),
         noise=_noise(table),
         controls=int(results.layers["control_ratio"].notna().sum()),
         replicates=results.layers["run"].nunique(),
         runs=results.runs.to_dict("records"),
         environment=[
             (name, "not readable here" if value is None else str(value))
-            for name, value in flat(results.environment)
+            for name, value in flatten(results.environment)
         ],
         headline=results.environment,
         cautions=cautions,
@@ -143,10 +144,12 @@ def _build(
         measure_ceilings=_measure_ceilings(results),
         commands=commands,
     )
-    beside = [section.picture for section in (*changed, backends) if section and section.picture.exists]
+    beside = [
+        section.picture for section in (*changed, compared_backends) if section and section.picture.exists
+    ]
     drawn = [*compared, *operations, *trainings_drawn, *beside, *(one.waterfall for one in told)]
-    short = summary.as_dict(sentences, cautions, table, results.environment)
-    return Report(sentences, html, drawn, tables, short, summary.markdown(short, table))
+    short = summary.summarize(sentences, cautions, table, results.environment)
+    return Report(sentences, html, drawn, tables, short, summary.write_markdown(short, table))
 
 
 def _cautions(results: Results) -> list[str]:
@@ -192,7 +195,7 @@ def _not_measured(results: Results) -> list[tuple[str, list[dict[str, Any]]]]:
 
 def _measure_ceilings(results: Results) -> str:
     cases = list(results.layers["case"])
-    return commands.ceilings(cases, results.runs.iloc[-1].to_dict()) if cases else ""
+    return commands.write_ceilings(cases, results.runs.iloc[-1].to_dict()) if cases else ""
 
 
 def _absent(
@@ -235,7 +238,7 @@ def _template():
         "milliseconds": wording.milliseconds,
         "ratio": wording.number,
         "percent": wording.percent,
-        "gain": remedies.in_words,
+        "gain": describe_gain,
         "giga": wording.giga,
         "size": wording.size,
     }

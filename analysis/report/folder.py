@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import files
+from analysis import writing
 from analysis.report.build import Report
 
 
-def write(report: Report, folder: Path) -> None:
+def write_report(report: Report, folder: Path) -> None:
     """Put ``report`` into ``folder``, the page last; other files there stay (see ``files.write_folder``)."""
     contents: dict[str, bytes] = {}
     for picture in report.pictures:
@@ -28,7 +28,7 @@ def write(report: Report, folder: Path) -> None:
     contents["summary.json"] = short.encode()
     contents["summary.md"] = report.markdown.encode()
     contents["index.html"] = report.html.encode()
-    files.write_folder(folder, contents)
+    writing.write_folder(folder, contents)
 
 
 def point_latest(folder: Path) -> bool:

@@ -7,21 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import verdicts
-from analysis.selection import in_words
+from analysis.results.selection import describe_environment
+from analysis.statistics import verdicts
 from analysis.wording import milliseconds, number
 
 #: Rows of the Markdown table: the slowest comparisons.
 _ROWS = 10
 
 
-def as_dict(
+def summarize(
     sentences: Sequence[str], cautions: Sequence[str], table: pd.DataFrame, environment: Mapping[str, Any]
 ) -> dict[str, Any]:
     """As ``summary.json`` has it."""
     found = table["verdict"].value_counts() if len(table) else {}
     return {
-        "environment": in_words(environment),
+        "environment": describe_environment(environment),
         "fingerprint": environment["fingerprint"],
         "answer": list(sentences),
         "cautions": list(cautions),
@@ -38,7 +38,7 @@ def as_dict(
     }
 
 
-def markdown(summary: Mapping[str, Any], table: pd.DataFrame) -> str:
+def write_markdown(summary: Mapping[str, Any], table: pd.DataFrame) -> str:
     """As ``summary.md`` has it; names are code, so that nothing in them is markup."""
     lines = [
         "# Is SeparableConv2D slower than Conv2D here?",

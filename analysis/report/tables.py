@@ -67,7 +67,7 @@ class Library:
 
 
 @cache
-def library() -> Library:
+def load_library() -> Library:
     """From the package ``itables``, which carries DataTables with its extensions as a module."""
     html = resources.files("itables") / "html"
     bundle = (html / "dt_bundle.js").read_text("utf-8")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from bench.frameworks import Call
+from bench.frameworks.interface import Call
 
 
 def copy(elements: int, repeats: int, threads: int) -> Call:

@@ -15,17 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import (
-    Call,
-    called_once,
-    host,
-    native_errors_kept,
-    no_tensorfloat32,
-    refusals_named,
-)
+from bench.contract.cases import TENSORFLOAT32, ConvCase
+from bench.frameworks import host
+from bench.frameworks.interface import Call, call_once, name_refusals, no_tensorfloat32
+from bench.frameworks.native_errors import keep_native_errors
 
-with native_errors_kept(hidden=True):
+with keep_native_errors(hidden=True):
     # Several processes share a GPU: those of a campaign, and those that trace.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
@@ -64,9 +59,9 @@ class _Jax:
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
         # Not inside ``placed_on``: a default device is part of what jit remembers a program by, and the timed
         # calls, outside it, would compile again. What is committed to a device is computed there.
-        with refusals_named(*_REFUSALS):
+        with name_refusals(*_REFUSALS):
             x, dy = (_array(array, case.dtype, case.device) for array in (inputs, output_gradient))
-            return called_once(_layer_call(case, layer, x, dy))
+            return call_once(_layer_call(case, layer, x, dy))
 
     def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras
@@ -86,13 +81,13 @@ class _Jax:
         if fast and (device.startswith("CPU") or jax.config.jax_default_matmul_precision in _EXACT):
             raise no_tensorfloat32()
         dtype = "float32" if fast else dtype
-        with refusals_named(*_REFUSALS):
+        with name_refusals(*_REFUSALS):
             arguments = [
                 _array(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             ]
             # What JAX does unless told otherwise is what its convolutions do, too.
             product = partial(jnp.matmul, precision=None if fast else "highest")
-            return called_once(_ready(jax.jit(product), *arguments))
+            return call_once(_ready(jax.jit(product), *arguments))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (_array(np.full(elements, value), "float32", device) for value in (0.5, 0.25))
@@ -107,18 +102,18 @@ class _Jax:
             state[0] = jax.block_until_ready(compiled(state[0], source))
             return state[0]
 
-        return called_once(call)
+        return call_once(call)
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if device.startswith("CPU"):
-            return called_once(host.copy(elements, repeats, len(os.sched_getaffinity(0))))
+            return call_once(host.copy(elements, repeats, len(os.sched_getaffinity(0))))
         source = _array(np.full(elements, 0.5), "float32", device)
 
         def copy(b: jax.Array) -> jax.Array:
             # What depends on the counter is not taken for the copy before.
             return jax.lax.fori_loop(0, repeats, lambda i, a: b + 0.0 * i, b)
 
-        return called_once(_ready(jax.jit(copy), source))
+        return call_once(_ready(jax.jit(copy), source))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -140,7 +135,7 @@ class _Jax:
     def empty_call(self, mode: str, device: str) -> Call:
         array = _array(np.zeros(1), "float32", device)
         empty = jnp.positive if mode == "eager" else jax.jit(jnp.positive)
-        return called_once(_ready(empty, array))
+        return call_once(_ready(empty, array))
 
 
 FRAMEWORK = _Jax()

@@ -10,19 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import (
-    Call,
-    Unsupported,
-    called_once,
-    host,
-    native_errors_kept,
-    no_tensorfloat32,
-    refusals_named,
-)
+from bench.contract.cases import TENSORFLOAT32, ConvCase
+from bench.frameworks import host
+from bench.frameworks.interface import Call, Unsupported, call_once, name_refusals, no_tensorfloat32
+from bench.frameworks.native_errors import keep_native_errors
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
-with native_errors_kept(hidden=True):
+with keep_native_errors(hidden=True):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
@@ -89,9 +83,9 @@ class _TensorFlow:
         return tf.device(device)
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        with refusals_named(*_REFUSALS), tf.device(case.device):
+        with name_refusals(*_REFUSALS), tf.device(case.device):
             x, dy = _tensor(inputs, case.dtype), _tensor(output_gradient, case.dtype)
-            return called_once(_layer_call(case, layer, x, dy))
+            return call_once(_layer_call(case, layer, x, dy))
 
     def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras
@@ -110,7 +104,7 @@ class _TensorFlow:
         if fast and (device.startswith("CPU") or not _tf32.tensor_float_32_execution_enabled()):
             raise no_tensorfloat32()
         dtype = "float32" if fast else dtype
-        with refusals_named(*_REFUSALS), tf.device(device):
+        with name_refusals(*_REFUSALS), tf.device(device):
             a, b = (_tensor(np.random.default_rng(i).standard_normal((size, size)), dtype) for i in (0, 1))
             product = _synchronised(_compiled(tf.matmul, (a, b)), (a, b), device)
 
@@ -123,8 +117,8 @@ class _TensorFlow:
                 _tf32.enable_tensor_float_32_execution(allowed)
 
         is_exact = dtype == "float32" and not fast and not device.startswith("CPU")
-        with refusals_named(*_REFUSALS):
-            return called_once(exact if is_exact else product)
+        with name_refusals(*_REFUSALS):
+            return call_once(exact if is_exact else product)
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
@@ -138,14 +132,14 @@ class _TensorFlow:
                         var=variable.handle, alpha=tf.constant(1e-6), delta=delta
                     )
 
-            return called_once(_synchronised(_compiled(triad, (vector,)), (vector,), device))
+            return call_once(_synchronised(_compiled(triad, (vector,)), (vector,), device))
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if not device.startswith("CPU"):
             return self._device_copy(elements, repeats, device)
         # TensorFlow has no threaded copy between buffers that exist already.
         threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-        return called_once(host.copy(elements, repeats, threads))
+        return call_once(host.copy(elements, repeats, threads))
 
     def _device_copy(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
@@ -158,7 +152,7 @@ class _TensorFlow:
                         copied = tf.raw_ops.DeepCopy(x=source)
                 return copied
 
-            return called_once(_synchronised(_compiled(copy, (vector,)), (vector,), device))
+            return call_once(_synchronised(_compiled(copy, (vector,)), (vector,), device))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -178,7 +172,7 @@ class _TensorFlow:
         with tf.device(device):
             tensor = tf.zeros((1,))
             empty = _compiled(tf.identity, (tensor,), jit=mode == "xla")
-            return called_once(_synchronised(empty, (tensor,), device))
+            return call_once(_synchronised(empty, (tensor,), device))
 
 
 FRAMEWORK = _TensorFlow()

@@ -16,8 +16,9 @@ import keras
 import numpy as np
 import torch
 
-from bench.cases import TENSORFLOAT32, ConvCase
-from bench.frameworks import Call, Unsupported, called_once, host, no_tensorfloat32, refusals_named
+from bench.contract.cases import TENSORFLOAT32, ConvCase
+from bench.frameworks import host
+from bench.frameworks.interface import Call, Unsupported, call_once, name_refusals, no_tensorfloat32
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
 
@@ -64,10 +65,10 @@ class _Torch:
             yield
 
     def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
-        with refusals_named(*_REFUSALS), warnings.catch_warnings():
+        with name_refusals(*_REFUSALS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             x, dy = (_tensor(array, case.dtype, case.device) for array in (inputs, output_gradient))
-            return called_once(_layer_call(case, layer, x, dy))
+            return call_once(_layer_call(case, layer, x, dy))
 
     def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras
@@ -85,7 +86,7 @@ class _Torch:
         if fast and (device.startswith("CPU") or not torch.backends.cudnn.allow_tf32):
             raise no_tensorfloat32()
         dtype = "float32" if fast else dtype
-        with refusals_named(*_REFUSALS), torch.no_grad():
+        with name_refusals(*_REFUSALS), torch.no_grad():
             a, b = (
                 _tensor(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
             )
@@ -100,7 +101,7 @@ class _Torch:
                 finally:
                     torch.backends.cuda.matmul.allow_tf32 = allowed
 
-            return called_once(_synchronised(product, device))
+            return call_once(_synchronised(product, device))
 
     def triad(self, elements: int, repeats: int, device: str) -> Call:
         target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
@@ -109,18 +110,18 @@ class _Torch:
             for _ in range(repeats):
                 target.sub_(source, alpha=1e-9)
 
-        return called_once(_synchronised(triad, device))
+        return call_once(_synchronised(triad, device))
 
     def copy(self, elements: int, repeats: int, device: str) -> Call:
         if device.startswith("CPU"):
-            return called_once(host.copy(elements, repeats, torch.get_num_threads()))
+            return call_once(host.copy(elements, repeats, torch.get_num_threads()))
         target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
 
         def copy() -> None:
             for _ in range(repeats):
                 target.copy_(source)
 
-        return called_once(_synchronised(copy, device))
+        return call_once(_synchronised(copy, device))
 
     @contextmanager
     def tracing(self, folder: Path) -> Iterator[None]:
@@ -144,7 +145,7 @@ class _Torch:
             raise Unsupported("PyTorch has no compiled function but torch.compile's")
         tensor = torch.zeros(1, device=_name(device))
         empty = torch.compile(lambda x: x + 0)
-        return called_once(_synchronised(lambda: empty(tensor), device))
+        return call_once(_synchronised(lambda: empty(tensor), device))
 
 
 FRAMEWORK = _Torch()

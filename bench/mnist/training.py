@@ -8,62 +8,21 @@ so that it ends like an unbroken run.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import io
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.fingerprint import code_version
-from bench.mnist.data import Mnist
-from bench.mnist.models import MODELS, Model, build
+from bench.mnist.models import Model, build_model
+from bench.mnist.samples import BATCH, Prepared
 
-BATCH, VALIDATION_SPLIT, CLASSES = 250, 0.2, 10
-_SEED = 20190924
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Inputs (N, 28, 28, 1) in [0, 1] as float32, and one-hot targets (N, 10)."""
-
-    inputs: np.ndarray
-    targets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, chosen: Any) -> Samples:
-        return Samples(self.inputs[chosen], self.targets[chosen])
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The article's split: the last fifth of the training samples validates."""
-
-    train: Samples
-    validation: Samples
-    test: Samples
-
-    @classmethod
-    def of(cls, mnist: Mnist, first: int | None = None) -> Prepared:
-        """``first``: only so many training and test samples."""
-        train = _samples(mnist.train_images[:first], mnist.train_labels[:first])
-        test = _samples(mnist.test_images[:first], mnist.test_labels[:first])
-        border = int(len(train) * (1 - VALIDATION_SPLIT))
-        return cls(train[:border], train[border:], test)
-
-
-def _samples(images: np.ndarray, labels: np.ndarray) -> Samples:
-    return Samples(images[..., None].astype(np.float32) / 255, np.eye(CLASSES, dtype=np.float32)[labels])
+SEED = 20190924
 
 
 @dataclass
@@ -108,7 +67,7 @@ class Repeat:
         self._networks: dict[str, Any] = {}
         self._fitted: set[str] = set()
         for training in self.trainings:
-            network = build(training.model, _SEED + repeat)
+            network = build_model(training.model, SEED + repeat)
             training.parameters = network.count_params()
             self._networks[training.model.name] = network
             self._take_up(training)
@@ -129,7 +88,7 @@ class Repeat:
 
     def _epoch(self, training: Training, epoch: int) -> None:
         network = self._networks[training.model.name]
-        seed = (_SEED + self._repeat) * 1000 + epoch
+        seed = (SEED + self._repeat) * 1000 + epoch
         order = np.random.default_rng(seed).permutation(len(self._data.train))
         train, validation = self._data.train[order], self._data.validation
         _seed_dropout(network, seed)
@@ -163,7 +122,7 @@ class Repeat:
         )
 
     def _file(self, training: Training) -> Path:
-        return kept_file(self._folder, training.model.name, self._repeat)
+        return name_kept_file(self._folder, training.model.name, self._repeat)
 
     def _keep(self, training: Training) -> None:
         network = self._networks[training.model.name]
@@ -189,69 +148,6 @@ class Repeat:
             return
         _assign(network, values)
         training.history, training.compiled = so_far["history"], so_far["compiled"]
-
-
-class Experiment:
-    """Every model, so many times, for so many epochs; a repeat is trained when it is first asked for.
-
-    ``wanted`` are the models and repeats that will be asked for; ``write`` is given a line an epoch.
-    """
-
-    def __init__(
-        self,
-        epochs: int,
-        load: Callable[[], Mnist],
-        environment: Mapping[str, Any],
-        storage: Path,
-        *,
-        in_full: bool = True,
-        first: int | None = None,
-    ) -> None:
-        self.epochs, self.in_full = epochs, in_full
-        self.wanted: list[tuple[str, int]] = []
-        self.write: Callable[[str], None] = lambda text: None
-        self._load, self._environment, self._storage, self._first = load, environment, storage, first
-        self._trained: dict[int, dict[str, Training]] = {}
-        self._spent: list[float] = []
-        #: Epochs that are done, now or before this was taken up.
-        self._done = 0
-
-    @cached_property
-    def data(self) -> Prepared:
-        return Prepared.of(self._load(), self._first)
-
-    @cached_property
-    def _folder(self) -> Path:
-        return self._storage / key(self._environment, self.data, self.epochs)
-
-    def training(self, model: str, repeat: int) -> Training:
-        """The training of ``model`` in ``repeat``, done now with all others of that repeat."""
-        if repeat not in self._trained:
-            models = [MODELS[name] for name, number in self.wanted if number == repeat]
-            trained = Repeat(models, repeat, self.data, self._folder, self._tell)
-            self._done += sum(training.epochs for training in trained.trainings)
-            trained.train(self.epochs)
-            self._trained[repeat] = {training.model.name: training for training in trained.trainings}
-        return self._trained[repeat][model]
-
-    @property
-    def trained(self) -> bool:
-        """Whether any training was done."""
-        return bool(self._trained)
-
-    def forget(self) -> None:
-        """Throw away what was kept: it has been saved, and the next run is a replicate of its own."""
-        for repeat, trainings in self._trained.items():
-            for model in trainings:
-                kept_file(self._folder, model, repeat).unlink(missing_ok=True)
-
-    def _tell(self, text: str, seconds: float) -> None:
-        if seconds:
-            self._spent.append(seconds)
-            self._done += 1
-        left = len(self.wanted) * self.epochs - self._done
-        mean = sum(self._spent) / max(len(self._spent), 1)
-        self.write(f"{text}; at most {timedelta(seconds=round(left * mean))} left")
 
 
 def _variables(network: Any) -> list[Any]:
@@ -292,7 +188,7 @@ def _seed_dropout(network: Any, seed: int) -> None:
             generator.state.assign([seed % 2**31, 0])
 
 
-def kept_file(folder: Path, model: str, repeat: int) -> Path:
+def name_kept_file(folder: Path, model: str, repeat: int) -> Path:
     """Where an unfinished training is kept."""
     return folder / f"{model}-{repeat}.npz"
 
@@ -306,27 +202,3 @@ def write_durably(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(made, path)
-
-
-def key(environment: Mapping[str, Any], data: Prepared, epochs: int) -> str:
-    """What must be equal for kept epochs to be gone on with: environment, code, data and epochs."""
-    code = code_version(Path(__file__).parent)
-    facts = json.dumps([code, environment["fingerprint"], len(data.train), len(data.test), epochs])
-    return hashlib.sha256(facts.encode()).hexdigest()[:12]
-
-
-def as_dict(training: Training, data: Prepared) -> dict[str, Any]:
-    """The training's share of the data contract."""
-    seconds = training.history["seconds"]
-    steady = [taken for epoch, taken in enumerate(seconds) if epoch not in training.compiled]
-    return {
-        **{name: value for name, value in dataclasses.asdict(training).items() if name != "model"},
-        "model": training.model.name,
-        "question": training.model.question,
-        "convolutions": [list(each) for each in training.model.convolutions],
-        "epochs": training.epochs,
-        "seed": _SEED + training.repeat,
-        "samples": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        "batch": BATCH,
-        "seconds_a_sample": float(np.median(steady or seconds)) / len(data.train),
-    }

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.cases import SCHEMA, ConvCase
-from bench.ceilings import Ceiling, wanted
+from bench.contract.cases import SCHEMA, ConvCase
+from bench.plan.ceilings import Ceiling, list_ceilings
 
 ENVIRONMENT = {
     "fingerprint": "0123456789", "backend": "tensorflow", "tensorflow": "2.21.0", "keras": "3.15.1",
@@ -61,7 +61,7 @@ def comparison_rows(case: ConvCase, dense_seconds: float, ratio: float, **info: 
 def ceilings(flops: float = 1e11, bytes_a_second: Callable[[int], float] = lambda size: 1e10) -> list[dict]:
     """The rows of a machine with this peak in float32 and this bandwidth for each working set."""
     rows = []
-    for ceiling in wanted(("CPU:0",), ("float32",), ("graph",)):
+    for ceiling in list_ceilings(("CPU:0",), ("float32",), ("graph",)):
         if ceiling.flops:
             rows.append(ceiling_row(ceiling, ceiling.flops / flops))
         elif ceiling.bytes:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from analysis import xplane
-from bench.cases import ConvCase
+from analysis.traces.formats import xplane
+from bench.contract.cases import ConvCase
 
 #: (name, start, end) in milliseconds.
 Event = tuple[str, float, float]
@@ -16,7 +16,7 @@ CALLER = "python"
 
 def space(lines: Mapping[str, Iterable[Event]]) -> bytes:
     """An XSpace with one plane and these lines."""
-    made = xplane.space_class()()
+    made = xplane.build_space_class()()
     plane = made.planes.add(name="/host:CPU")
     ids: dict[str, int] = {}
     for line_name, events in lines.items():
@@ -34,7 +34,7 @@ def space(lines: Mapping[str, Iterable[Event]]) -> bytes:
 
 def add_gpu(content: bytes, kernels: Iterable[tuple[str, str, float, float]]) -> bytes:
     """An XSpace with a GPU's stream beside: (kernel, the operation that launched it, start, end) in ms."""
-    made = xplane.space_class().FromString(content)
+    made = xplane.build_space_class().FromString(content)
     plane = made.planes.add(name="/device:GPU:0")
     plane.stat_metadata.add(key=1).value.name = "tf_op"
     stream = plane.lines.add(name="Stream #13(Compute)", timestamp_ns=1_000_000)
@@ -54,7 +54,7 @@ def save(
     untraced_ms: Iterable[float] = (10.0,),
     caller_cpu_ms: Iterable[float] | None = None,
 ) -> Path:
-    """A case's folder as ``bench.profiling`` leaves it."""
+    """A case's folder as ``bench.tracing.capturing`` leaves it."""
     trace = folder / "plugins/profile/run/host.xplane.pb"
     trace.parent.mkdir(parents=True)
     trace.write_bytes(space(lines))

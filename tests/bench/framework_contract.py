@@ -6,12 +6,15 @@ import json
 import numpy as np
 import pytest
 
-from bench import agreement, environment, frameworks, workloads
-from bench.cases import DIRECTIONS, DTYPES, MODES, TENSORFLOAT32, ConvCase
-from bench.ceilings import EMPTY_CALL, wanted
-from bench.frameworks import Unsupported
+from bench.contract.cases import DIRECTIONS, DTYPES, MODES, TENSORFLOAT32, ConvCase
+from bench.frameworks.interface import Unsupported
+from bench.frameworks.loading import load_framework
+from bench.machine.environment import describe_environment
+from bench.plan.ceilings import EMPTY_CALL, list_ceilings
+from bench.workloads.agreement import Disagreement, check_agreement, small
+from bench.workloads.preparing import prepare
 
-FRAMEWORK = frameworks.load()
+FRAMEWORK = load_framework()
 LAYERS = ["conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"]
 OPTIONS = [
     {},
@@ -40,7 +43,7 @@ def case_of(layer, **fields):
 
 def agrees(case):
     try:
-        agreement.check(FRAMEWORK, case)
+        check_agreement(FRAMEWORK, case)
     except Unsupported as reason:
         if "jax_enable_x64" not in str(reason):
             raise
@@ -70,19 +73,19 @@ def test_outputs_and_gradients_are_numpys_in_every_dtype(layer, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_what_a_case_returns_has_its_dtype(dtype):
-    call = workloads.prepare(FRAMEWORK, agreement.small(ConvCase(dtype=dtype))).call
+    call = prepare(FRAMEWORK, small(ConvCase(dtype=dtype))).call
     assert dtype in str(call().dtype)
 
 
 def test_two_workloads_of_a_case_compute_the_same():
-    case = agreement.small(case_of("separable_conv2d"))
-    one, other = (FRAMEWORK.arrays(workloads.prepare(FRAMEWORK, case).call()) for _ in range(2))
+    case = small(case_of("separable_conv2d"))
+    one, other = (FRAMEWORK.arrays(prepare(FRAMEWORK, case).call()) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 def test_the_environment_can_be_saved_and_says_what_the_modes_are():
-    facts = environment.describe(FRAMEWORK.describe(), FRAMEWORK.name, None, 0.0)
+    facts = describe_environment(FRAMEWORK.describe(), FRAMEWORK.name, None, 0.0)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["backend"] == FRAMEWORK.name
     assert facts[FRAMEWORK.name][0].isdigit()
@@ -91,7 +94,9 @@ def test_the_environment_can_be_saved_and_says_what_the_modes_are():
     assert all(facts["devices"][device]["device_name"] for device in FRAMEWORK.devices())
 
 
-@pytest.mark.parametrize("ceiling", wanted(["CPU:0"], ["float32", "bfloat16"], MODES), ids=lambda one: one.id)
+@pytest.mark.parametrize(
+    "ceiling", list_ceilings(["CPU:0"], ["float32", "bfloat16"], MODES), ids=lambda one: one.id
+)
 def test_every_ceiling_runs(ceiling):
     small = dataclasses.replace(ceiling, size=min(ceiling.size, 4096 // 8), repeats=min(ceiling.repeats, 3))
     if FRAMEWORK.name == "torch" and ceiling.kind == EMPTY_CALL and ceiling.mode != "xla":
@@ -116,8 +121,8 @@ def test_a_case_that_computes_something_else_is_not_timed(monkeypatch):
         return layer_call(case, layer, inputs, output_gradient)
 
     monkeypatch.setattr(type(FRAMEWORK), "layer_call", lambda self, *arguments: swapped(*arguments))
-    with pytest.raises(agreement.Disagreement, match="disagrees with NumPy: the output differs"):
-        agreement.check(FRAMEWORK, ConvCase(kernel_size=(3, 1), padding="valid"))
+    with pytest.raises(Disagreement, match="disagrees with NumPy: the output differs"):
+        check_agreement(FRAMEWORK, ConvCase(kernel_size=(3, 1), padding="valid"))
 
 
 def test_a_compiled_case_stays_compiled_however_many_there_were_before():
@@ -128,12 +133,12 @@ def test_a_compiled_case_stays_compiled_however_many_there_were_before():
     torch.compiler.reset()
     for channels in range(1, 13):
         case = ConvCase(mode="xla", in_channels=channels, batch=2, height=4, width=4)
-        workloads.prepare(FRAMEWORK, case).call()
+        prepare(FRAMEWORK, case).call()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 12
 
 
 def test_a_trace_can_be_captured(tmp_path):
-    call = workloads.prepare(FRAMEWORK, agreement.small(ConvCase())).call
+    call = prepare(FRAMEWORK, small(ConvCase())).call
     with FRAMEWORK.tracing(tmp_path), FRAMEWORK.step_annotation("bench_step", 0):
         call()
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]

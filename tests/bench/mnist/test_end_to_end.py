@@ -6,9 +6,11 @@ import subprocess
 
 import pytest
 
-from analysis import results, trainings
+from analysis.mnist.trainings import choose_trainings
+from analysis.results.files import find_files
+from analysis.results.loading import load_results
 from bench.mnist import data
-from tests.bench.test_end_to_end import PROJECT, pytest_bench, pytest_bench_command
+from tests.bench.session.test_end_to_end import PROJECT, pytest_bench, pytest_bench_command
 
 OPTIONS = ("--samples", "1500", "--models", "separable", "--repeats", "1")
 
@@ -17,7 +19,7 @@ OPTIONS = ("--samples", "1500", "--models", "separable", "--repeats", "1")
 def mnist(tmp_path_factory):
     """A folder with the real data, however they were had."""
     try:
-        found = data.load()
+        found = data.load_mnist()
     except data.DataError as reason:
         pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("mnist")
@@ -31,17 +33,17 @@ def train(folder, mnist, *options):
         folder, *OPTIONS, "--mnist", mnist, "--benchmark-autosave", *options, measure="bench/bench_mnist.py"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return results.load(results.find([folder])), done.stdout
+    return load_results(find_files([folder])), done.stdout
 
 
 def test_a_training_of_one_epoch_is_saved_as_a_row_that_keeps_the_contract(tmp_path, mnist):
     loaded, output = train(tmp_path, mnist, "--epochs", "1")
-    (row,) = trainings.chosen(loaded).to_dict("records")
+    (row,) = choose_trainings(loaded).to_dict("records")
     assert (row["model"], row["parameters"], row["epochs"]) == ("separable", 414_899, 1)
     assert row["samples"] == {"train": 1200, "validation": 300, "test": 1500}
     assert 0 <= row["test_accuracy"] <= 1
     assert "separable, repeat 1, epoch 1: " in output
-    (file,) = results.find([tmp_path])
+    (file,) = find_files([tmp_path])
     (saved,) = json.loads(file.read_text())["benchmarks"]
     assert saved["stats"]["median"] == pytest.approx(row["seconds"][0])
     assert not list(tmp_path.rglob("*.npz"))
@@ -64,7 +66,7 @@ def test_a_training_killed_with_its_process_ends_like_an_unbroken_one(tmp_path, 
     assert list((tmp_path / "broken").rglob("*.npz"))
     resumed, output = train(tmp_path / "broken", mnist, "--epochs", "8")
     assert "epoch 1: " not in output
-    (one,), (other,) = (trainings.chosen(found).to_dict("records") for found in (unbroken, resumed))
+    (one,), (other,) = (choose_trainings(found).to_dict("records") for found in (unbroken, resumed))
     for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
         assert one["history"][name] == pytest.approx(other["history"][name], rel=1e-4), name
     assert one["test_loss"] == pytest.approx(other["test_loss"], rel=1e-4)

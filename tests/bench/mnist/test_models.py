@@ -1,6 +1,6 @@
 import pytest
 
-from bench.mnist.models import MODELS, build
+from bench.mnist.models import MODELS, build_model
 
 
 @pytest.mark.parametrize(
@@ -17,17 +17,17 @@ from bench.mnist.models import MODELS, build
     ],
 )
 def test_parameters_are_exactly_those_of_the_article_or_of_its_variants(name, parameters):
-    assert build(MODELS[name], seed=1).count_params() == parameters
+    assert build_model(MODELS[name], seed=1).count_params() == parameters
 
 
 def test_the_matched_model_has_the_parameters_of_conv_to_a_ten_thousandth():
-    conv, matched = (build(MODELS[name], seed=1).count_params() for name in ("conv", "matched"))
+    conv, matched = (build_model(MODELS[name], seed=1).count_params() for name in ("conv", "matched"))
     assert abs(matched / conv - 1) < 1e-4
 
 
 @pytest.mark.parametrize("name", ["conv", "separable", "hybrid"])
 def test_layers_have_the_articles_shapes(name):
-    shapes = [tuple(layer.output.shape[1:]) for layer in build(MODELS[name], seed=1).layers]
+    shapes = [tuple(layer.output.shape[1:]) for layer in build_model(MODELS[name], seed=1).layers]
     assert shapes == [
         *((26, 26, 32), (13, 13, 32), (13, 13, 32), (11, 11, 64), (5, 5, 64), (5, 5, 64)),
         *((1600,), (256,), (10,)),
@@ -35,7 +35,7 @@ def test_layers_have_the_articles_shapes(name):
 
 
 def test_the_network_is_compiled_as_in_the_article():
-    network = build(MODELS["separable"], seed=1)
+    network = build_model(MODELS["separable"], seed=1)
     assert type(network.optimizer).__name__ == "Adam"
     assert float(network.optimizer.learning_rate) == pytest.approx(0.001)
     assert [layer.rate for layer in network.layers if type(layer).__name__ == "Dropout"] == [0.25, 0.25]
@@ -43,6 +43,6 @@ def test_the_network_is_compiled_as_in_the_article():
 
 
 def test_the_same_seed_starts_equal_layers_with_equal_weights():
-    first, again, other = (build(MODELS["conv"], seed=seed).get_weights() for seed in (1, 1, 2))
+    first, again, other = (build_model(MODELS["conv"], seed=seed).get_weights() for seed in (1, 1, 2))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True))

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from bench.mnist import training
 from bench.mnist.data import Mnist
+from bench.mnist.experiment import Experiment, compute_key, describe_training
 from bench.mnist.models import MODELS
-from bench.mnist.training import Experiment, Prepared, Repeat, as_dict
+from bench.mnist.samples import Prepared
+from bench.mnist.training import Repeat
 
 ENVIRONMENT = {"fingerprint": "0123456789"}
 
@@ -116,7 +117,7 @@ def test_a_finished_training_is_not_trained_again(data, tmp_path):
 def test_a_row_says_all_that_the_contract_asks_for(data, tmp_path):
     repeat = repeat_of(data, tmp_path, names=("conv",))
     repeat.train(2)
-    row = as_dict(repeat.trainings[0], data)
+    row = describe_training(repeat.trainings[0], data)
     assert row["model"] == "conv"
     assert row["parameters"] == 431_242
     assert row["epochs"] == 2 == len(row["history"]["seconds"])
@@ -151,11 +152,11 @@ def test_an_experiment_trains_a_repeat_once_for_all_its_models(tmp_path):
 
 
 def test_epochs_of_another_environment_are_not_gone_on_with(data):
-    own = training.key(ENVIRONMENT, data, 25)
-    assert own == training.key({**ENVIRONMENT, "other": 1}, data, 25)
-    assert own != training.key({"fingerprint": "9876543210"}, data, 25)
-    assert own != training.key(ENVIRONMENT, Prepared.of(made_mnist(train=300)), 25)
-    assert own != training.key(ENVIRONMENT, data, 5)
+    own = compute_key(ENVIRONMENT, data, 25)
+    assert own == compute_key({**ENVIRONMENT, "other": 1}, data, 25)
+    assert own != compute_key({"fingerprint": "9876543210"}, data, 25)
+    assert own != compute_key(ENVIRONMENT, Prepared.of(made_mnist(train=300)), 25)
+    assert own != compute_key(ENVIRONMENT, data, 5)
 
 
 def test_what_has_been_saved_is_trained_anew_by_the_next_run(tmp_path):

@@ -1,0 +1,1 @@
+"""``python -m analysis``: commands, and what they print."""

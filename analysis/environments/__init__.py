@@ -1,0 +1,1 @@
+"""The same cases in several environments: upgrades, releases, backends, calibration."""

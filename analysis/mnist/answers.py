@@ -1,0 +1,100 @@
+"""What became of the article's claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.mnist.article import CONV, MATCHED, SEPARABLE
+from analysis.mnist.trainings import ModelDifference, are_trials, compare_models
+from analysis.statistics.estimates import Estimate
+from analysis.wording import speed
+
+
+@dataclass(frozen=True)
+class ArticleAnswer:
+    """What became of one of the article's claims: whether it holds (``None``: undecided), and in words."""
+
+    holds: bool | None
+    says: str
+
+
+def answer_article(rows: pd.DataFrame) -> dict[str, ArticleAnswer]:
+    """By claim: slower, less accurate, parameters, depth; those that ``rows`` answer, in this order.
+
+    Trials and trainings of a single epoch answer none.
+    """
+    if rows.empty or rows["epochs"].iloc[0] < 2 or are_trials(rows).any():
+        return {}
+    against = compare_models(rows, SEPARABLE, CONV)
+    found = {"parameters": _parameters(rows), "depth": _depth(rows)}
+    if against:
+        found = {"slower": _slower(against, rows), "less accurate": _less_accurate(against), **found}
+    return {claim: answer for claim, answer in found.items() if answer}
+
+
+def _slower(found: ModelDifference, rows: pd.DataFrame) -> ArticleAnswer:
+    holds = _decided(found.time.low > 1, found.time.high < 1)
+    return ArticleAnswer(
+        holds,
+        f'"SeparableConv2D trains slower" {_WORDS[holds]}. Over {found.repeats} repeats of '
+        f"{int(rows['epochs'].iloc[0])} epochs, the separable network trains "
+        f"{speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one.",
+    )
+
+
+def _less_accurate(found: ModelDifference) -> ArticleAnswer:
+    holds = _decided(found.accuracy.high < 0, found.accuracy.low > 0)
+    return ArticleAnswer(
+        holds,
+        f'"It is less accurate" {_WORDS[holds]}. Test accuracy differs by {format_points(found.accuracy)}, test '
+        f"loss by {_signed(found.loss)}.",
+    )
+
+
+def _parameters(rows: pd.DataFrame) -> ArticleAnswer | None:
+    matched, plain = compare_models(rows, MATCHED, CONV), compare_models(rows, MATCHED, SEPARABLE)
+    if matched is None or plain is None:
+        return None
+    holds = _decided(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)
+    return ArticleAnswer(
+        holds,
+        f'"Fewer parameters may cost the accuracy" {_WORDS[holds]}. With as many parameters as conv, the '
+        f"separable network's accuracy differs from conv's by {format_points(matched.accuracy)}, from the plain "
+        f"separable one's by {format_points(plain.accuracy)}. It trains "
+        f"{speed(matched.time.value, matched.time.low, matched.time.high)} as conv.",
+    )
+
+
+def _depth(rows: pd.DataFrame) -> ArticleAnswer | None:
+    """Whether a separable network of another depth is as accurate as conv."""
+    others = {name: compare_models(rows, f"{SEPARABLE}-{name}", CONV) for name in ("deeper", "shallower")}
+    if not all(others.values()):
+        return None
+    short = all(found.accuracy.high < 0 for found in others.values())
+    enough = any(found.accuracy.low > 0 for found in others.values())
+    holds = _decided(short, enough)
+    parts = [f"{name} {format_points(found.accuracy)}" for name, found in others.items()]
+    return ArticleAnswer(
+        holds,
+        f'"Neither adding nor removing a layer makes it as accurate" {_WORDS[holds]}. Against conv, the '
+        f"accuracy of the separable network differs by: {'; '.join(parts)}.",
+    )
+
+
+def _decided(yes: bool, no: bool) -> bool | None:
+    return True if yes else False if no else None
+
+
+_WORDS = {True: "holds here", False: "is refuted here", None: "is undecided here"}
+
+
+def format_points(estimate: Estimate) -> str:
+    """A difference of accuracies in percentage points."""
+    value, low, high = (100 * part for part in (estimate.value, estimate.low, estimate.high))
+    return f"{value:+.2f} points ({low:+.2f} to {high:+.2f})"
+
+
+def _signed(estimate: Estimate) -> str:
+    return f"{estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})"

@@ -1,0 +1,86 @@
+"""Full MNIST trainings in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis import commands
+from analysis.mnist.answers import answer_article, format_points
+from analysis.mnist.article import CONV, HYBRID, SEPARABLE, load_published
+from analysis.mnist.trainings import are_trials, compare_models, tabulate_layers_of_a_step
+from analysis.results.tables import Results
+from analysis.wording import number, speed
+
+#: A stopwatch that is no further off is not worth a sentence.
+_WORTH_TELLING = 0.02
+
+
+def describe_trainings(results: Results, rows: pd.DataFrame) -> list[str]:
+    """The answer to each of the article's claims, in its order; then what it left open."""
+    if rows.empty:
+        return []
+    if rows["epochs"].iloc[0] < 2:
+        return [
+            "MNIST: only one epoch a model was trained, in the place of the full experiment: "
+            f"{commands.TRAIN} runs it."
+        ]
+    if are_trials(rows).any():
+        samples = rows["samples"].iloc[0]
+        return [
+            f"MNIST: only a trial was trained, on {samples['train']:,} samples, which says nothing of the "
+            f"full experiment: {commands.TRAIN} runs it."
+        ]
+    found = [*(answer.says for answer in answer_article(rows).values()), *_hybrid(rows), *_short(rows)]
+    for row in tabulate_layers_of_a_step(results, rows).to_dict("records"):
+        if row["model"] in (CONV, SEPARABLE):
+            found.append(
+                f"Where a step of {row['model']} goes: its two convolutions alone take "
+                f"{row['layer_1_seconds'] * 1e3:.1f} and {row['layer_2_seconds'] * 1e3:.1f} ms of "
+                f"{row['step_seconds'] * 1e3:.1f} ms, {100 * row['share']:.0f} %."
+            )
+    return [*found, *_stopwatch(rows)]
+
+
+def _short(rows: pd.DataFrame) -> list[str]:
+    epochs, full = int(rows["epochs"].iloc[0]), load_published()["epochs"]
+    if epochs >= full:
+        return []
+    return [f"MNIST: the models were trained for {epochs} epochs, where the article trained for {full}."]
+
+
+def _hybrid(rows: pd.DataFrame) -> list[str]:
+    parts = []
+    for base in (CONV, SEPARABLE):
+        found = compare_models(rows, HYBRID, base)
+        if found is None:
+            return []
+        parts.append(
+            f"against {base} it trains {speed(found.time.value, found.time.low, found.time.high)}, its "
+            f"accuracy differs by {format_points(found.accuracy)}"
+        )
+    return [f"A dense first layer and a separable second: {'; '.join(parts)}."]
+
+
+def _stopwatch(rows: pd.DataFrame) -> list[str]:
+    """How wrong a stopwatch around each call to ``fit`` would be."""
+    ratios = {}
+    for model, repeats in rows.groupby("model", sort=False):
+        pairs = [
+            call / own
+            for row in repeats.to_dict("records")
+            for epoch, (own, call) in enumerate(
+                zip(row["seconds"], row["history"].get("call_seconds", ()), strict=False)
+            )
+            if epoch not in row["compiled"]
+        ]
+        if pairs:
+            ratios[model] = float(np.median(pairs))
+    if not ratios or max(ratios.values()) < 1 + _WORTH_TELLING:
+        return []
+    least, most = min(ratios, key=ratios.get), max(ratios, key=ratios.get)
+    return [
+        f"A stopwatch around each call to fit would have read {number(ratios[least])} ({least}) to "
+        f"{number(ratios[most])} ({most}) times the epoch itself, since TensorFlow waits for its input "
+        "pipeline's tuning thread when a call ends: time epochs as Keras does."
+    ]

@@ -1,0 +1,147 @@
+"""Full MNIST trainings: what models reached, and how they differ."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.mnist.article import CONV, HYBRID, SEPARABLE, load_published
+from analysis.results.tables import Results
+from analysis.statistics.estimates import Estimate, estimate_geometric_mean, estimate_mean
+from bench.contract.cases import ConvCase
+
+#: The article's network takes this many images a step.
+_BATCH = 250
+#: The isolated convolutions of the article's network, in training (the grid mnist-layers).
+_LAYERS = (
+    {"height": 28, "width": 28, "in_channels": 1, "filters": 32, "input_gradient": False},
+    {"height": 13, "width": 13, "in_channels": 32, "filters": 64},
+)
+
+
+def choose_trainings(results: Results) -> pd.DataFrame:
+    """The trainings to judge by: on all of MNIST before trials, then with the most epochs, the newest of each
+    model and repeat."""
+    rows = results.trainings
+    if rows.empty:
+        return rows
+    whole = ~are_trials(rows)
+    rows = rows[whole] if whole.any() else rows
+    rows = rows[rows["epochs"] == rows["epochs"].max()]
+    return rows.drop_duplicates(["model", "repeat"], keep="last").reset_index(drop=True)
+
+
+def are_trials(rows: pd.DataFrame) -> pd.Series:
+    """Whether each was trained or tested on fewer samples than MNIST has: it stands for nothing."""
+    return rows["samples"].map(
+        lambda samples: any(samples[name] < count for name, count in load_published()["samples"].items())
+    )
+
+
+def tabulate_models(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a model.
+
+    ``model``, ``question``, ``parameters``, ``repeats``, ``epochs``; for each of ``test_accuracy``,
+    ``test_loss`` and ``microseconds_a_sample`` (of training, the first epoch apart) the mean over the
+    repeats with ``_low`` and ``_high`` of its 95 % interval (missing for one repeat);
+    ``first_epoch_seconds``, in which TensorFlow also compiles.
+    """
+    found = []
+    for model, repeats in rows.groupby("model", sort=False):
+        first = repeats.iloc[0]
+        row: dict[str, Any] = {
+            **{name: first[name] for name in ("question", "parameters", "epochs")},
+            "model": model,
+            "repeats": len(repeats),
+            "first_epoch_seconds": float(np.median([seconds[0] for seconds in repeats["seconds"]])),
+        }
+        for name in ("test_accuracy", "test_loss", "microseconds_a_sample"):
+            estimate = _mean(repeats[name])
+            row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        found.append(row)
+    return pd.DataFrame(found)
+
+
+@dataclass(frozen=True)
+class ModelDifference:
+    """One model against another, by the repeats that share a seed.
+
+    ``time`` is the ratio of training times, of epochs that took turns; ``accuracy`` and ``loss`` are
+    differences of test results.
+    """
+
+    model: str
+    base: str
+    repeats: int
+    time: Estimate
+    accuracy: Estimate
+    loss: Estimate
+
+
+def compare_models(rows: pd.DataFrame, model: str, base: str) -> ModelDifference | None:
+    """``model`` against ``base``; ``None`` where fewer than two repeats have both."""
+    pairs = rows[rows["model"] == model].merge(
+        rows[rows["model"] == base], on="repeat", suffixes=("", "_base")
+    )
+    if len(pairs) < 2:
+        return None
+    ratios = [_paired_time(row) for row in pairs.to_dict("records")]
+    return ModelDifference(
+        model,
+        base,
+        len(pairs),
+        estimate_geometric_mean(ratios),
+        _mean(pairs["test_accuracy"] - pairs["test_accuracy_base"]),
+        _mean(pairs["test_loss"] - pairs["test_loss_base"]),
+    )
+
+
+def _paired_time(row: dict[str, Any]) -> float:
+    """The median over epochs of the ratio of two trainings that took turns; compiling apart."""
+    compiled = {*row["compiled"], *row["compiled_base"]}
+    both = list(zip(row["seconds"], row["seconds_base"], strict=True))
+    steady = [own / base for epoch, (own, base) in enumerate(both) if epoch not in compiled]
+    return float(np.median(steady or [own / base for own, base in both]))
+
+
+def _mean(values: pd.Series) -> Estimate:
+    """Without an interval for a single value."""
+    if len(values) < 2:
+        return Estimate(float(values.iloc[0]), math.nan, math.nan, 0.0)
+    return estimate_mean(list(values))
+
+
+def tabulate_layers_of_a_step(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    """How much of a training step the isolated convolutions account for.
+
+    One row for each of conv, separable and hybrid: ``model``, ``step_seconds``, ``layer_1_seconds``,
+    ``layer_2_seconds`` and their ``share`` of the step. Empty where ``mnist-layers`` was not measured.
+    """
+    seconds = results.layers.groupby("id")["seconds"].median()
+    common = {"direction": "train", "batch": _BATCH, "padding": "valid", "activation": "relu"}
+    found = []
+    for model, kinds in ((CONV, "cc"), (SEPARABLE, "ss"), (HYBRID, "cs")):
+        repeats = rows[rows["model"] == model]
+        names = {"c": "conv2d", "s": "separable_conv2d"}
+        ids = [
+            ConvCase(layer=names[kind], **common, **layer).id
+            for kind, layer in zip(kinds, _LAYERS, strict=True)
+        ]
+        if repeats.empty or not set(ids) <= set(seconds.index):
+            continue
+        step = float(repeats["microseconds_a_sample"].median()) * 1e-6 * _BATCH
+        first, second = (float(seconds[each]) for each in ids)
+        found.append(
+            {
+                "model": model,
+                "step_seconds": step,
+                "layer_1_seconds": first,
+                "layer_2_seconds": second,
+                "share": (first + second) / step,
+            }
+        )
+    return pd.DataFrame(found)

@@ -1,0 +1,100 @@
+"""Ratios of many comparisons -> verdicts, by the noise that controls show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from statistics import geometric_mean
+from typing import Any
+
+import pandas as pd
+
+from analysis.statistics import verdicts
+from analysis.statistics.discoveries import control_false_discoveries, sign_test_beyond
+from analysis.statistics.estimates import Estimate, estimate_median
+from analysis.statistics.moderation import estimate_log_ratios
+from analysis.statistics.verdicts import Verdict
+from bench.contract.cases import ConvCase
+
+#: Fewer controls of one kind say little about their 95th percentile.
+_ENOUGH_CONTROLS = 5
+#: What noise may depend on: device and mode.
+_Kind = tuple[str, str]
+#: What was measured of one case, a row a run.
+Rows = Sequence[Mapping[str, Any]]
+
+
+class ControlNoise:
+    """What the controls among ``layers`` (each as ``Results.layers``) show, by device and mode.
+
+    An average over n runs is judged by averages of n runs of a control, for what varies between processes
+    averages out in both alike.
+    """
+
+    def __init__(self, *layers: pd.DataFrame) -> None:
+        tables = [table[table["control_ratio"].notna()] for table in layers]
+        #: The ratios of each control's runs.
+        self._controls: dict[_Kind, list[list[float]]] = {}
+        for table in tables:
+            for (device, mode, _), rows in table.groupby(["device", "mode", "id"], sort=False):
+                self._controls.setdefault((device, mode), []).append(list(rows["control_ratio"]))
+        self._known: dict[tuple[_Kind, int], float] = {}
+
+    def of(self, case: ConvCase, replicates: int) -> float:
+        """The noise that a comparison like ``case``, measured so often, is judged by.
+
+        From the controls on its device and in its mode; where there are too few for a percentile, never less
+        than from all.
+        """
+        key = ((case.device, case.mode), replicates)
+        if key not in self._known:
+            samples = [_averages(self._controls.get(key[0], ()), replicates)]
+            if len(samples[0]) < _ENOUGH_CONTROLS:
+                samples.append(_averages(chain(*self._controls.values()), replicates))
+            self._known[key] = max(verdicts.estimate_noise(sample, replicates) for sample in samples)
+        return self._known[key]
+
+
+def _averages(controls: Iterable[Sequence[float]], runs: int) -> list[float]:
+    """Of each control, averages over so many of its runs, each run in one; over all where it has fewer."""
+    return [
+        geometric_mean(ratios[first : first + runs])
+        for ratios in controls
+        for first in range(0, max(len(ratios) - runs, 0) + 1, runs)
+    ]
+
+
+def judge_ratios(
+    groups: Sequence[Rows], noises: Sequence[float], scales: Sequence[float] | None = None
+) -> list[tuple[Estimate, Verdict]]:
+    """The ratio of each comparison and its verdict, all judged together.
+
+    A group has a row a run, with ``ratio`` and the ``ratios`` of its turns; ``scales`` are factors on
+    them. From one run, the median of its turns is taken; from several, one ratio a run, since runs are
+    what varies.
+    """
+    scaled = list(zip(groups, noises, scales or [1.0] * len(groups), strict=True))
+    several = [(rows, scale) for rows, _, scale in scaled if len(rows) > 1]
+    changes = iter(
+        estimate_log_ratios(
+            [[math.log(scale * row["ratio"]) for row in rows] for rows, scale in several],
+            [[row["run"] for row in rows] for rows, _ in several],
+        )
+    )
+    found, p_values = [], []
+    for rows, noise, scale in scaled:
+        if len(rows) > 1:
+            change = next(changes)
+            found.append(change.ratio())
+            p_values.append(change.p)
+        else:
+            turns = [scale * ratio for ratio in rows[0]["ratios"]]
+            found.append(estimate_median(turns))
+            # What one run cannot see is in the noise, so that it is what must be exceeded.
+            p_values.append(sign_test_beyond(turns, noise))
+    rates = control_false_discoveries(p_values)
+    return [
+        (ratio, verdicts.judge(ratio, noise, rate, len(rows)))
+        for rows, ratio, noise, rate in zip(groups, found, noises, rates, strict=True)
+    ]

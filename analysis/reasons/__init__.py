@@ -1,0 +1,1 @@
+"""Why a comparison has its ratio: factors, operations and findings."""

@@ -1,0 +1,167 @@
+"""Why one comparison has its ratio, as a value; and all that could be explained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.reasons.findings import Finding, to_plain
+from analysis.traces.step import KERNELS
+from analysis.wording import milliseconds, number, speed
+from bench.contract.cases import ConvCase
+
+#: What the process that traced may differ from the timing without a word.
+_DRIFT = 0.15
+#: How the reasons begin for which a command can help.
+NO_TRACE, NO_CEILINGS = "no trace", "no ceilings were measured"
+OPERATION_COLUMNS = (
+    *("layer", "operation", "role", "name", "implementation", "calls", "seconds", "share", "flops", "bytes"),
+    *("flops_per_byte", "flops_per_second", "bytes_per_second", "limit_seconds", "bound_by", "of_limit"),
+    *("traced_seconds", "logged_seconds", "running_seconds", "overlapped", "padded", "groups"),
+)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Separable over dense; their product is the measured ratio."""
+
+    flops: float
+    limit: float
+    kernels: float
+    outside: float
+
+    @property
+    def product(self) -> float:
+        return self.flops * self.limit * self.kernels * self.outside
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why one pair has the ratio it has, in one direction.
+
+    Mappings have an entry for each of the two layers. ``operations`` has :data:`OPERATION_COLUMNS`, both
+    layers in one table; ``seconds`` there are the layer's measured time times the share in the trace.
+    """
+
+    pair: str
+    name: str
+    dense: ConvCase
+    separable: ConvCase
+    seconds: Mapping[str, float]
+    ratio: float
+    low: float
+    high: float
+    verdict: str
+    factors: Factors
+    operations: pd.DataFrame
+    #: The share of the traced step that has a name, and that time over the untraced step.
+    accounted: Mapping[str, float]
+    accounted_of_untraced: Mapping[str, float]
+    #: The untraced step in the process that traced, over the measured time.
+    drift: Mapping[str, float]
+    findings: tuple[Finding, ...]
+    traces: Mapping[str, Path]
+
+    @property
+    def direction(self) -> str:
+        return self.separable.direction
+
+    @property
+    def sentence(self) -> str:
+        """The four factors in words."""
+        factors = self.factors
+        if factors.kernels >= 1:
+            kernels = f"stay {number(factors.kernels)} times further from their limits than"
+        else:
+            kernels = f"come {number(1 / factors.kernels)} times closer to their limits than"
+        outside, dense_outside = (
+            milliseconds(self.outside_seconds[case.layer]) for case in (self.separable, self.dense)
+        )
+        return (
+            f"SeparableConv2D is {speed(self.ratio, self.low, self.high)}. FLOPs promise that it is "
+            f"{speed(factors.flops)}; by this machine's limits it would be "
+            f"{speed(factors.flops * factors.limit)}. "
+            f"Its kernels {kernels} Conv2D's; outside kernels it spends {outside} ms, Conv2D "
+            f"{dense_outside} ms. Verdict: {self.verdict}."
+        )
+
+    @property
+    def remedies(self) -> list[str]:
+        """Names of what the findings on the separable layer advise to try, each once."""
+        own = (finding for finding in self.findings if finding.layer == self.separable.layer)
+        return list(dict.fromkeys(name for finding in own for name in finding.remedies))
+
+    @property
+    def outside_seconds(self) -> dict[str, float]:
+        """Of each layer's measured time, what is not in convolutions."""
+        kernels = self.operations[self.operations["operation"].isin(KERNELS)]
+        inside = kernels.groupby("layer")["seconds"].sum()
+        return {layer: seconds - float(inside[layer]) for layer, seconds in self.seconds.items()}
+
+    @property
+    def cautions(self) -> list[str]:
+        """Where the tracing process ran much faster or slower than what was timed."""
+        return [
+            f"{layer}: in the process that traced it, a step took {number(drift)} times as long as measured; "
+            "take its operations' shares with care"
+            for layer, drift in self.drift.items()
+            if not 1 / (1 + _DRIFT) <= drift <= 1 + _DRIFT
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it; numbers that do not exist are null."""
+        return {
+            "pair": self.pair,
+            "name": self.name,
+            "direction": self.direction,
+            "seconds": dict(self.seconds),
+            "ratio": self.ratio,
+            "interval": [self.low, self.high],
+            "verdict": self.verdict,
+            "factors": dataclasses.asdict(self.factors),
+            "operations": [
+                {key: to_plain(value) for key, value in row.items()}
+                for row in self.operations.to_dict("records")
+            ],
+            "accounted": dict(self.accounted),
+            "accounted_of_untraced": dict(self.accounted_of_untraced),
+            "drift": dict(self.drift),
+            "findings": [
+                {**finding.as_dict(), "trace": str(self.traces[finding.layer])} for finding in self.findings
+            ],
+            "traces": {layer: str(folder) for layer, folder in self.traces.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Stopwatches:
+    """How far the profiler and oneDNN's own log differ, over kernels longer than a millisecond."""
+
+    kernels: int
+    #: The median of |log of their ratio|, as a relative difference; missing without kernels.
+    median_difference: float
+    agree: bool
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All that could be explained, and for what could not, why: ``pair``, ``direction``, ``reason``."""
+
+    pairs: tuple[Explanation, ...]
+    missing: pd.DataFrame
+    stopwatches: Stopwatches
+    #: A sentence for each file beside a trace that could not be read.
+    problems: tuple[str, ...]
+    #: Whether any layer was traced.
+    traced: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "pairs": [explanation.as_dict() for explanation in self.pairs],
+            "not_explained": self.missing.to_dict("records"),
+        }

@@ -1,0 +1,1 @@
+"""Saved files -> tables, and which runs are meant."""

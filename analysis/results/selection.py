@@ -1,0 +1,96 @@
+"""Which saved runs are meant: files, folders, or conditions on their environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.results.files import ResultsError, find_files
+from analysis.results.loading import load_results
+from analysis.results.tables import Results
+
+_CONDITION = re.compile(r"^([A-Za-z_][\w.]*)=(.*)$")
+
+
+def load_selected(wanted: str, storage: Path) -> Results:
+    """The runs that ``wanted`` names, all of one environment.
+
+    ``wanted`` is a comma-separated list. Each part is a result file, a folder of them, or a condition
+    such as ``tensorflow=2.20``, ``onednn=off`` or ``flags.OMP_NUM_THREADS=1``, which every run must meet;
+    with conditions alone, the runs in ``storage`` are looked through. Raises :class:`ResultsError`.
+    """
+    paths, conditions = _parts(wanted)
+    kept = _kept(load_results(find_files(paths or [storage])), conditions, wanted)
+    environments = {
+        run["fingerprint"]: describe_environment(run["environment"]) for run in kept.runs.to_dict("records")
+    }
+    if len(environments) > 1:
+        raise ResultsError(
+            f"{wanted!r} names runs of {len(environments)} environments, where one is needed: "
+            f"{'; '.join(sorted(environments.values()))}"
+        )
+    return kept
+
+
+def select_runs(wanted: str, everything: Results) -> Results:
+    """The runs that meet the conditions in ``wanted``, of one environment or several.
+
+    Raises :class:`ResultsError` where there are none, or where it holds something else than conditions.
+    """
+    matches = [_CONDITION.match(part.strip()) for part in wanted.split(",")]
+    if not all(matches):
+        raise ResultsError(f"{wanted!r} is no list of conditions such as backend=jax,onednn=off")
+    return _kept(everything, {match[1]: match[2] for match in matches}, wanted)
+
+
+def describe_environment(environment: Mapping[str, Any]) -> str:
+    """An environment, short: ``tensorflow 2.21.0, keras 3.15.1, onednn on (0123456789)``."""
+    backend = environment["backend"]
+    facts = {
+        backend: environment.get(backend),
+        "keras": environment["keras"],
+        "onednn": environment["onednn"],
+    }
+    facts |= environment.get("flags", {})
+    return f"{', '.join(f'{name} {value}' for name, value in facts.items())} ({environment['fingerprint']})"
+
+
+def _kept(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
+    runs = found.runs.to_dict("records")
+    kept = {run["run"] for run in runs if _meets(run["environment"], conditions)}
+    if not kept:
+        there = sorted({describe_environment(run["environment"]) for run in runs})
+        raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
+    return found.of_runs(kept)
+
+
+def _parts(wanted: str) -> tuple[list[Path], dict[str, str]]:
+    paths, conditions = [], {}
+    for part in filter(None, (part.strip() for part in wanted.split(","))):
+        match = _CONDITION.match(part)
+        # A file may be called so, too.
+        if match and not Path(part).exists():
+            conditions[match[1]] = match[2]
+        else:
+            paths.append(Path(part))
+    if not paths and not conditions:
+        raise ResultsError("name a result file, a folder, or a condition such as tensorflow=2.20")
+    return paths, conditions
+
+
+def _meets(environment: Mapping[str, Any], conditions: Mapping[str, str]) -> bool:
+    return all(_is(_fact(environment, name.split(".")), value) for name, value in conditions.items())
+
+
+def _fact(facts: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        facts = facts.get(name) if isinstance(facts, Mapping) else None
+    return facts
+
+
+def _is(fact: Any, wanted: str) -> bool:
+    """``2.20`` is also every ``2.20.x``."""
+    text = "" if fact is None else str(fact)
+    return text == wanted or text.startswith(f"{wanted}.")

@@ -1,0 +1,1 @@
+"""Intervals, chance among many and verdicts; knows nothing of benchmarks."""

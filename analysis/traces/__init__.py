@@ -1,0 +1,1 @@
+"""A traced step -> a table of what it was spent on."""

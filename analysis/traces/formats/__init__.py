@@ -1,0 +1,1 @@
+"""One reader a file format; nothing else knows its layout."""

@@ -1,0 +1,1 @@
+"""Several environments in lock-step: ``python -m bench.campaign``."""

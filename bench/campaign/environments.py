@@ -1,0 +1,119 @@
+"""The environments of a campaign: interpreters, and variables that are set for them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+
+class CampaignError(RuntimeError):
+    """What keeps a campaign from going on, in one sentence."""
+
+
+#: Folders beside those of its environments.
+TAKEN_LABELS = ("logs", "unfinished")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An interpreter with what is installed there, and variables that are set for it."""
+
+    label: str
+    python: str
+    variables: Mapping[str, str]
+
+    @property
+    def in_words(self) -> str:
+        """As a shell would have it."""
+        assignments = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
+        return " ".join([*assignments, shlex.quote(self.python)])
+
+
+def parse_environments(
+    text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()
+) -> list[Environment]:
+    """``[label=]name[:VARIABLE=value]...``, several with commas; then those of :func:`_long`.
+
+    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another. Raises
+    :class:`CampaignError`.
+    """
+    short = [_short(part.strip()) for part in text.split(",") if part.strip()]
+    found = [*short, *_long(environments, settings)]
+    labels = [environment.label.casefold() for environment in found]
+    for environment in found:
+        if labels.count(environment.label.casefold()) > 1:
+            twice = environment.label
+            raise CampaignError(f"two environments are called {twice}: name them, as in a={twice},b={twice}")
+    if len(found) < 2:
+        raise CampaignError("a campaign needs at least two environments, such as tf220,tf221")
+    return found
+
+
+def _long(environments: Sequence[str], settings: Sequence[str]) -> list[Environment]:
+    """``[label=]name`` each, and ``label:VARIABLE=value`` each, whose values may hold commas and colons."""
+    variables: dict[str, dict[str, str]] = {}
+    for setting in settings:
+        label, colon, assignment = setting.partition(":")
+        variable, equals, value = assignment.partition("=")
+        if not (label and colon and variable and equals):
+            raise CampaignError(f"--set {setting!r} is no LABEL:VARIABLE=value")
+        variables.setdefault(label, {})[variable] = value
+    found = []
+    for text in environments:
+        label, named, name = text.rpartition("=")
+        label = label if named else Path(name).name
+        found.append(_environment(text, label, name, variables.pop(label, {})))
+    if variables:
+        raise CampaignError(f"--set names {min(variables)!r}, and no --environment is called so")
+    return found
+
+
+def _short(text: str) -> Environment:
+    first, *settings = text.split(":")
+    label, named, name = first.rpartition("=")
+    variables = {}
+    for setting in settings:
+        variable, equals, value = setting.partition("=")
+        if not (variable and equals):
+            raise CampaignError(
+                f"{setting!r} in {text!r} is no VARIABLE=value; values with commas or colons go into "
+                "--environment LABEL=NAME --set LABEL:VARIABLE=value"
+            )
+        variables[variable] = value
+    return _environment(text, label if named else "-".join([Path(name).name, *settings]), name, variables)
+
+
+def _environment(text: str, label: str, name: str, variables: Mapping[str, str]) -> Environment:
+    if not label or not label.isprintable() or "/" in label or label.startswith(".") or len(label) > 100:
+        raise CampaignError(f"{text!r} needs a label that a folder can have, as in mine={name}")
+    if label in TAKEN_LABELS:
+        raise CampaignError(f"no environment can be called {label}, which is a folder of the campaign's own")
+    for variable, value in variables.items():
+        if "\0" in variable + value:
+            raise CampaignError(f"{variable} cannot be set to what it is given in {text!r}")
+    return Environment(label, _python(name), variables)
+
+
+def _python(name: str) -> str:
+    if name == "current":
+        return sys.executable
+    if "/" in name:
+        if not os.access(name, os.X_OK):
+            raise CampaignError(f"there is no interpreter {name}")
+        return name
+    python = Path(".tox", name, "bin", "python")
+    if not python.exists():
+        click.echo(f"installing {name}, once", err=True)
+        tox = [sys.executable, "-m", "tox", "run", "-q", "-e", name, "--notest"]
+        done = subprocess.run(tox, capture_output=True, text=True)
+        if done.returncode or not python.exists():
+            said = (done.stderr or done.stdout).strip().splitlines() or ["tox said nothing"]
+            raise CampaignError(f"cannot install {name} with tox: {said[-1]}")
+    return str(python.absolute())

@@ -1,0 +1,1 @@
+"""What measuring and analysing share; needs nothing but the standard library."""

@@ -1,0 +1,1 @@
+"""What shall be measured: comparisons, named grids, the user's shapes, ceilings, remedies."""

@@ -1,0 +1,1 @@
+"""What survives a process: its journal, its supervisor, its turns among others."""

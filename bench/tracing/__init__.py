@@ -1,0 +1,1 @@
+"""Traces and primitive logs of chosen cases, in child processes after timing."""

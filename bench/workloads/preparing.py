@@ -1,0 +1,49 @@
+"""From a case to a prepared call: its layer, its random inputs, its direction and mode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.contract.cases import ConvCase
+from bench.frameworks.interface import Call, Framework
+from bench.workloads.layers import SEED, build_layer, tensor_shape
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Something to time. ``first_call_seconds`` is what tracing, compiling, creating primitives and
+    the first run took together."""
+
+    call: Call
+    first_call_seconds: float
+    #: Why what it computes could not be held against NumPy; ``None`` where it was.
+    unchecked: str | None = None
+
+
+def prepare(framework: Framework, case: ConvCase) -> Workload:
+    """What ``case`` says, called once. Every call waits for the device.
+
+    Weights, inputs and output gradients are random and the same for the same case. Two workloads
+    share nothing but the code. Raises :class:`Unsupported`.
+    """
+    layer = build_layer(framework, case)
+    random = np.random.default_rng(SEED)
+    inputs = _random_array(random, case, case.height, case.width, case.in_channels)
+    output_gradient = _random_array(random, case, *case.output_size, case.filters)
+    return start(lambda: framework.layer_call(case, layer, inputs, output_gradient))
+
+
+def start(build: Callable[[], Call]) -> Workload:
+    """The call that ``build`` returns, having called it."""
+    start = time.perf_counter()
+    call = build()
+    return Workload(call, time.perf_counter() - start)
+
+
+def _random_array(random: np.random.Generator, case: ConvCase, height: int, width: int, channels: int) -> Any:
+    return random.standard_normal(tensor_shape(case, height, width, channels), dtype=np.float32)

@@ -1,0 +1,125 @@
+import pytest
+
+from analysis.traces.formats import primitives
+from analysis.traces.formats.primitives import LogError
+from bench.contract.cases import ConvCase
+
+SEPARABLE = ConvCase(layer="separable_conv2d", direction="train")
+DEPTHWISE = "g64mb8_ic64oc64_ih32oh32kh3sh1dh0ph1_iw32ow32kw3sw1dw0pw1"
+POINTWISE = "mb8_ic64oc64_ih32oh32kh1sh1dh0ph0_iw32ow32kw1sw1dw0pw0"
+
+
+def line(kind, implementation, propagation, problem, milliseconds, version="v1,primitive,"):
+    layout = "src:f32::blocked:acdb::f0 dst:f32::blocked:acdb::f0,,alg:convolution_direct"
+    fields = (f"onednn_verbose,{version}exec,cpu", kind, implementation, propagation, layout, problem)
+    return ",".join((*fields, f"{milliseconds}\n"))
+
+
+STEP = [
+    line("reorder", "jit:uni", "undef", "64x64x1x1", 0.01),
+    line("convolution", "jit_dw:avx512_core", "forward_training", DEPTHWISE, 0.3),
+    line("convolution", "brgconv_1x1:avx512_core", "forward_training", POINTWISE, 0.5),
+    line("convolution", "jit_dw:avx512_core", "backward_weights", DEPTHWISE, 0.4),
+    line("reorder", "jit:uni", "undef", "64x64x1x1", 0.03),
+]
+HEADER = "onednn_verbose,v1,info,oneDNN v3.7.3 (commit abc)\nonednn_verbose,v1,primitive,create,cpu,x\n"
+
+
+def steps(*lines, count=1):
+    return HEADER + "".join(f"bench_step {number}\n{''.join(lines)}" for number in range(count))
+
+
+def read(folder, text, case=SEPARABLE):
+    log = folder / "onednn.log"
+    log.write_text(text)
+    return primitives.read_primitives(log, case)
+
+
+def test_executions_are_named_by_operation_role_and_implementation(tmp_path):
+    table = read(tmp_path, steps(*STEP, count=20))
+    rows = {
+        (r.primitive, r.operation, r.role): (
+            r.implementation,
+            r.calls_a_step,
+            round(r.seconds_a_step * 1e3, 6),
+        )
+        for r in table.itertuples()
+    }
+    assert rows == {
+        ("convolution", "pointwise", "forward"): ("brgconv_1x1:avx512_core", 1.0, 0.5),
+        ("convolution", "depthwise", "weight_gradient"): ("jit_dw:avx512_core", 1.0, 0.4),
+        ("convolution", "depthwise", "forward"): ("jit_dw:avx512_core", 1.0, 0.3),
+        ("reorder", "depthwise", "forward"): ("jit:uni", 1.0, 0.01),
+        ("reorder", "depthwise", "weight_gradient"): ("jit:uni", 1.0, 0.03),
+    }
+    assert table["seconds_a_step"].is_monotonic_decreasing
+
+
+def test_a_reorder_belongs_to_the_convolution_it_serves(tmp_path):
+    gradient = line("convolution", "jit_1x1:avx2", "backward_weights", POINTWISE, 1.0)
+    data = line("convolution", "jit_1x1:avx2", "backward_data", POINTWISE, 1.0)
+    to_plain = line("reorder", "jit:uni", "undef", "64x64x1x1", 0.01)
+    to_blocks = to_plain.replace("dst:f32::blocked:acdb", "dst:f32::blocked:Acdb16a").replace("0.01", "0.02")
+    table = read(tmp_path, steps(gradient, to_plain, to_blocks, data))
+    served = table[table["primitive"] == "reorder"].set_index("role")["seconds_a_step"].to_dict()
+    assert served == {"weight_gradient": 1e-5, "input_gradient": 2e-5}
+
+
+def test_the_log_of_onednn_2_is_read_too(tmp_path):
+    text = steps(line("convolution", "jit:avx2", "forward_training", DEPTHWISE, 0.3, version=""))
+    assert read(tmp_path, text).loc[0, "implementation"] == "jit:avx2"
+
+
+def test_a_dense_layer_has_dense_operations_whatever_its_kernel(tmp_path):
+    text = steps(line("convolution", "jit_1x1:avx512_core", "forward_training", POINTWISE, 0.3))
+    case = ConvCase(layer="conv2d", kernel_size=(1, 1))
+    assert read(tmp_path, text, case=case).loc[0, "operation"] == "dense"
+
+
+def test_a_log_of_steps_in_which_onednn_ran_nothing_is_empty(tmp_path):
+    assert read(tmp_path, steps(count=3)).empty
+
+
+@pytest.mark.parametrize("text", ["", "hello\n", HEADER, "".join(STEP)])
+def test_a_log_without_steps_is_refused_by_name(tmp_path, text):
+    with pytest.raises(LogError, match=r"onednn\.log does not say where its steps begin"):
+        read(tmp_path, text)
+
+
+def test_a_log_cut_off_anywhere_in_its_last_line_is_refused(tmp_path):
+    whole = steps(*STEP)
+    for missing in range(1, len(STEP[-1])):
+        with pytest.raises(LogError, match=r"onednn\.log was cut off in line 8"):
+            read(tmp_path, whole[:-missing])
+
+
+def test_a_damaged_line_is_refused_by_number(tmp_path):
+    with pytest.raises(LogError, match=r"onednn\.log, line 1 is no execution"):
+        read(tmp_path, STEP[1].replace("0.3", "fast"))
+
+
+def test_a_log_of_another_case_is_refused_by_line(tmp_path):
+    with pytest.raises(LogError, match=r"onednn\.log, line 4 is a convolution of another case: g64mb8"):
+        read(tmp_path, steps(STEP[1]), case=ConvCase(layer="separable_conv2d", in_channels=32))
+    with pytest.raises(LogError, match="of another case"):
+        read(tmp_path, steps(STEP[1]), case=ConvCase())
+
+
+def test_a_log_cut_off_between_steps_is_refused(tmp_path):
+    whole = steps(*STEP, count=3)
+    for lines in range(1, len(STEP)):
+        cut = "".join(whole.splitlines(keepends=True)[:-lines])
+        with pytest.raises(LogError, match="steps that ran different primitives"):
+            read(tmp_path, cut)
+
+
+def test_padding_is_read_from_the_memory_formats(tmp_path):
+    plain = line("convolution", "jit:avx2", "forward_training", DEPTHWISE, 0.3)
+    padded = plain.replace("dst:f32::blocked", "wei:f32:ap:blocked:x::f0 dst:f32::blocked")
+    assert not read(tmp_path, steps(plain)).loc[0, "padded"]
+    assert read(tmp_path, steps(padded)).loc[0, "padded"]
+
+
+def test_a_missing_log_is_refused_by_name(tmp_path):
+    with pytest.raises(LogError, match="cannot read"):
+        primitives.read_primitives(tmp_path / "none.log", SEPARABLE)

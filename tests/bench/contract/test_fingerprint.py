@@ -1,0 +1,76 @@
+import inspect
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bench
+from bench.contract.cases import ConvCase
+from bench.contract.fingerprint import compute_fingerprint, find_differences, hash_code
+from bench.mnist import experiment, training
+from bench.mnist.data import Mnist
+from bench.mnist.experiment import Experiment, compute_key
+from bench.mnist.models import Model, build_model
+from bench.mnist.samples import Prepared
+from bench.mnist.training import Repeat
+from bench.processes.journal import Journal
+from bench.session.run import PACKAGE
+from bench.timing.measuring import Measurements
+from bench.workloads.preparing import prepare
+
+FACTS = {
+    "host": "a", "tensorflow": "2.21.0", "cores": 2, "flags": {"TF_NUM_INTEROP_THREADS": "1"},
+    "load_at_start": 0.1, "turbo": None,
+}  # fmt: skip
+
+
+def test_the_fingerprint_changes_with_what_lasts_and_with_nothing_else():
+    one = compute_fingerprint(FACTS)
+    assert compute_fingerprint({**FACTS, "load_at_start": 7.0}) == one
+    assert compute_fingerprint({**FACTS, "tensorflow": "2.22.0"}) != one
+    assert compute_fingerprint(dict(reversed(FACTS.items()))) == one
+
+
+def test_differences_name_what_lasts_and_differs():
+    other = {**FACTS, "tensorflow": "2.20.0", "load_at_start": 3.0}
+    (found,) = find_differences(other, FACTS)
+    assert str(found) == "tensorflow: 2.20.0 → 2.21.0"
+    assert not found.is_of_machine
+
+
+def test_nested_facts_are_told_one_by_one():
+    other = {**FACTS, "host": "b", "flags": {}}
+    host, flag = find_differences(FACTS, other)
+    assert (host.name, host.is_of_machine) == ("host", True)
+    assert str(flag) == "flags.TF_NUM_INTEROP_THREADS: 1 → none"
+
+
+@pytest.mark.parametrize("package", [PACKAGE, Path(training.__file__).parent], ids=["all", "mnist"])
+def test_a_change_of_any_file_of_a_package_makes_another_version(package, tmp_path):
+    copied = shutil.copytree(package, tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    before = hash_code(copied)
+    assert before == hash_code(package)
+    files = sorted(copied.rglob("*.py"))
+    assert files
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(content + b"# changed\n")
+        assert hash_code(copied) != before, file
+        file.write_bytes(content)
+
+
+def test_what_is_kept_depends_on_all_code_that_measures():
+    assert Path(bench.__file__).parent == PACKAGE
+    for part in (Journal, Measurements, prepare, ConvCase):
+        assert Path(inspect.getfile(part)).is_relative_to(PACKAGE)
+
+
+def test_kept_epochs_depend_on_all_code_that_trains(monkeypatch):
+    asked = []
+    monkeypatch.setattr(experiment, "hash_code", lambda folder: asked.append(folder) or "")
+    data = Prepared.of(Mnist(*(np.zeros((5, 28, 28), np.uint8), np.zeros(5, np.uint8)) * 2, "made"))
+    compute_key({"fingerprint": ""}, data, 1)
+    (folder,) = asked
+    for part in (Experiment, Repeat, Prepared, Model, build_model):
+        assert Path(inspect.getfile(part)).is_relative_to(folder)

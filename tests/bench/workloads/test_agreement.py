@@ -1,0 +1,157 @@
+"""The reference itself: against loops that follow the definition, and against finite differences."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from bench.contract.cases import GROUPED, SPLIT, ConvCase
+from bench.workloads.agreement import find_disagreement, small
+from bench.workloads.reference import Sample, compute_expected, draw_sample
+
+OPTIONS = [
+    {},
+    {"strides": (2, 3)},
+    {"padding": "valid"},
+    {"dilation_rate": (2, 3)},
+    {"depth_multiplier": 2},
+    {"kernel_size": (1, 4)},
+    {"activation": "relu"},
+    {"use_bias": False},
+    {"data_format": "channels_first"},
+]
+KINDS = ["conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"]
+
+
+def case_of(layer, **fields):
+    case = ConvCase(**fields)
+    special = {
+        "depthwise_conv2d": {"filters": case.in_channels * case.depth_multiplier},
+        GROUPED: {"filters": case.in_channels * case.depth_multiplier},
+        "pointwise_conv2d": {"kernel_size": (1, 1)},
+        "conv1d": {"height": 1, "kernel_size": (1, 3), "strides": (1, 2)},
+        "separable_conv1d": {"height": 1, "kernel_size": (1, 3), "strides": (1, 2)},
+    }.get(layer, {})
+    return small(ConvCase(layer=layer, **{**fields, **special}))
+
+
+def shapes_of(case):
+    """Of Keras's weights."""
+    kernel = case.kernel_size[1:] if case.is_1d else case.kernel_size
+    between = case.in_channels * case.depth_multiplier
+    shapes = {
+        "separable": [
+            (*kernel, case.in_channels, case.depth_multiplier),
+            (*(1,) * len(kernel), between, case.filters),
+        ],
+        "depthwise_conv2d": [(*kernel, case.in_channels, case.depth_multiplier)],
+        GROUPED: [(*kernel, 1, case.filters)],
+        SPLIT: [(*kernel, case.in_channels, 1)] * case.depth_multiplier + [(1, 1, between, case.filters)],
+    }.get("separable" if case.is_separable else case.layer, [(*kernel, case.in_channels, case.filters)])
+    return [*shapes, *([(case.filters,)] if case.use_bias else [])]
+
+
+def given_to(case):
+    return draw_sample(case, shapes_of(case))
+
+
+def by_definition(case, x, weights):
+    """A convolution element by element; x is (N, H, W, C), the kernel (kh, kw, inputs, outputs)."""
+    (kernel,), stride, dilation = weights, case.strides, case.dilation_rate
+    height, width = case.output_size
+    before = [0, 0]
+    if case.padding == "same":
+        for axis, size in enumerate((case.height, case.width)):
+            needed = (case.output_size[axis] - 1) * stride[axis] + case.dilated_kernel[axis] - size
+            before[axis] = max(needed, 0) // 2
+    y = np.zeros((len(x), height, width, kernel.shape[-1]))
+    for n, i, j, k in np.ndindex(*y.shape):
+        for a, b, c in np.ndindex(*kernel.shape[:3]):
+            row = i * stride[0] + a * dilation[0] - before[0]
+            column = j * stride[1] + b * dilation[1] - before[1]
+            if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
+                y[n, i, j, k] += x[n, row, column, c] * kernel[a, b, c, k]
+    return y
+
+
+@pytest.mark.parametrize(
+    "options", [o for o in OPTIONS if not {"activation", "data_format"} & set(o)], ids=str
+)
+def test_the_forward_pass_follows_the_definition(options):
+    case = case_of("conv2d", **{**options, "use_bias": False})
+    given = given_to(case)
+    (found,) = compute_expected(case, given)
+    np.testing.assert_allclose(found, by_definition(case, given.x, given.weights), atol=1e-12)
+
+
+def test_a_depthwise_layer_is_a_dense_one_with_a_diagonal_kernel():
+    case = case_of("depthwise_conv2d", depth_multiplier=2, use_bias=False)
+    given = given_to(case)
+    (kernel,) = given.weights
+    dense = np.zeros((*kernel.shape[:2], case.in_channels, case.filters))
+    for channel, many in np.ndindex(*kernel.shape[2:]):
+        dense[:, :, channel, 2 * channel + many] = kernel[:, :, channel, many]
+    (found,) = compute_expected(case, given)
+    np.testing.assert_allclose(found, by_definition(case, given.x, [dense]), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "options"),
+    [
+        *itertools.product(("conv2d", "separable_conv2d"), OPTIONS),
+        *((layer, {}) for layer in KINDS[2:]),
+        (GROUPED, {}),
+        (GROUPED, {"depth_multiplier": 2}),
+        (SPLIT, {"depth_multiplier": 3}),
+    ],
+    ids=str,
+)
+def test_gradients_are_finite_differences(layer, options):
+    """Layers are linear in each argument, and relu's kinks are multiples of 1/64 apart: no step meets one."""
+    case = case_of(layer, **options)
+    case = dataclasses.replace(case, direction="backward")
+    forward = dataclasses.replace(case, direction="forward")
+    given = given_to(case)
+    step = 2.0**-12
+
+    def loss(sample):
+        return float((compute_expected(forward, sample)[0] * given.dy).sum())
+
+    arguments = [given.x, *given.weights]
+    for place, gradient in enumerate(compute_expected(case, given)):
+        assert gradient.shape == arguments[place].shape
+        for index in itertools.islice(np.ndindex(*gradient.shape), 0, None, 7):
+            moved = [argument.copy() for argument in arguments]
+            moved[place][index] += step
+            up = loss(Sample(moved[0], given.dy, tuple(moved[1:])))
+            moved[place][index] -= 2 * step
+            down = loss(Sample(moved[0], given.dy, tuple(moved[1:])))
+            slope = (up - down) / (2 * step)
+            # Exactly at a kink both halves count; relu's gradient there is 0 by convention.
+            if case.activation != "relu" or abs((up - 2 * loss(given) + down) / step) < 1e-9:
+                assert slope == pytest.approx(gradient[index], abs=1e-6)
+
+
+def test_whatever_is_computed_differently_is_named():
+    case = case_of("separable_conv2d", direction="train")
+    given = given_to(case)
+    right = compute_expected(case, given)
+    assert find_disagreement(case, right, given) is None
+    for place, name in enumerate(("the output", "the gradient of the input", "the gradient of weight 1")):
+        wrong = [array.copy() for array in right]
+        wrong[place].flat[0] += 0.1 * np.abs(wrong[place]).max()
+        assert find_disagreement(case, wrong, given).startswith(f"{name} differs from NumPy's by 0.1")
+    assert find_disagreement(case, right[:-1], given) == "it returns 4 tensors instead of 5"
+    assert "elements" in find_disagreement(case, [right[0][:1], *right[1:]], given)
+    assert find_disagreement(case, [right[0] * np.nan, *right[1:]], given)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_a_small_relative_keeps_all_but_sizes(options):
+    case = ConvCase(layer="separable_conv2d", direction="train", dtype="bfloat16", mode="xla", **options)
+    relative = small(case)
+    sizes = {"batch", "height", "width", "in_channels", "filters"}
+    for name, value in case.as_dict().items():
+        assert name in sizes or relative.as_dict()[name] == value
+    assert relative.batch * relative.height * relative.width * relative.in_channels < 1000
