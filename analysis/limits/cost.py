@@ -1,12 +1,14 @@
 """Multiplications, FLOPs, bytes and parameters of a case, in closed form.
 
-Notation of the formulas: N batch; H, W input size; P = N Ho Wo output pixels; Q = N H W input
-pixels; k kernel size; C input channels; m depth multiplier; K filters; b bytes an element.
+Notation of the formulas: N batch; H, W input size; Ho, Wo output size; P = N Ho Wo output pixels;
+Q = N H W input pixels; k kernel size; C input channels; m depth multiplier; K filters; b bytes of
+an element. A tap is one position of the kernel at one output pixel. A MAC is one multiplication
+with its addition.
 
-*Nominal* multiplications count every tap of the kernel at every output pixel, as most papers do.
-*Effective* ones leave out taps that fall on zero padding, as oneDNN's own benchmark does; FLOPs
-here are effective. FLOPs = 2 MACs, and a bias adds one addition for each output element. Bytes
-are compulsory traffic: every element that is needed read or written once, a lower bound.
+*Nominal* MACs count every tap, as most papers do. *Effective* MACs leave out the taps that fall on
+zero padding, as oneDNN's own benchmark does. FLOPs = 2 effective MACs; a bias adds one addition for
+each output element. Bytes are compulsory traffic, a lower bound: every element that is needed is
+read or written once.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ DENSE, DEPTHWISE, POINTWISE = "dense", "depthwise", "pointwise"
 
 @dataclass(frozen=True)
 class Kernel:
-    """One of the operations that a case cannot do without."""
+    """One operation that a case cannot do without: what it is, and what it costs."""
 
     operation: str
     role: str
@@ -30,6 +32,7 @@ class Kernel:
     effective_macs: int
     #: Additions of the bias, or of its gradient.
     bias_additions: int
+    #: Compulsory traffic.
     bytes: int
 
     @property
@@ -44,25 +47,32 @@ class Kernel:
 
 @cache
 def list_kernels(case: ConvCase) -> tuple[Kernel, ...]:
-    """The operations of ``case``, each on its own: a separable layer writes its intermediate and reads it.
+    """The operations of ``case``, each on its own.
 
-    A first layer (``input_gradient=False``) trains with 2 of them when dense and with 5 when
-    separable, since the pointwise part still has to hand a gradient to the depthwise weights.
+    A separable layer writes the result of its depthwise part to memory and reads it again. A first
+    layer (``input_gradient=False``) trains with 2 kernels when dense and with 5 when separable: the
+    pointwise part still has to hand a gradient to the depthwise weights.
     """
-    roles = _roles(case)
+    roles = _list_roles(case.direction, case.input_gradient)
+    if case.layer == "depthwise_conv2d":
+        return tuple(_count_depthwise(case, role, case.use_bias) for role in roles)
+    if case.layer == "pointwise_conv2d":
+        return tuple(_count_pointwise(case, role) for role in roles)
     if not case.is_separable:
-        operation = {"depthwise_conv2d": DEPTHWISE, "pointwise_conv2d": POINTWISE}.get(case.layer, DENSE)
-        return tuple(_kernel(case, operation, role, case.use_bias) for role in roles)
-    depthwise = tuple(_kernel(case, DEPTHWISE, role, False) for role in roles)
-    pointwise = tuple(_kernel(case, POINTWISE, role, case.use_bias) for role in _roles(case, always=True))
-    return depthwise + pointwise
+        return tuple(_count_dense(case, role) for role in roles)
+    # The bias is added once, behind the pointwise part.
+    depthwise = tuple(_count_depthwise(case, role, use_bias=False) for role in roles)
+    pointwise_roles = _list_roles(case.direction, input_gradient=True)
+    return depthwise + tuple(_count_pointwise(case, role) for role in pointwise_roles)
 
 
 def count_flops(case: ConvCase) -> int:
+    """FLOPs of all kernels of ``case``."""
     return sum(kernel.flops for kernel in list_kernels(case))
 
 
 def count_nominal_macs(case: ConvCase) -> int:
+    """Nominal MACs of all kernels of ``case``."""
     return sum(kernel.nominal_macs for kernel in list_kernels(case))
 
 
@@ -75,52 +85,96 @@ def count_parameters(case: ConvCase) -> int:
     """Trainable parameters, bias included."""
     window = case.kernel_size[0] * case.kernel_size[1]
     between = case.in_channels * case.depth_multiplier
-    weights = {
-        "depthwise_conv2d": window * between,
-        "separable_conv2d": window * between + between * case.filters,
-        "separable_conv1d": window * between + between * case.filters,
-    }.get(case.layer, window * case.in_channels * case.filters)
+    if case.layer == "depthwise_conv2d":
+        weights = window * between
+    elif case.is_separable:
+        weights = window * between + between * case.filters
+    else:
+        weights = window * case.in_channels * case.filters
     return weights + (case.filters if case.use_bias else 0)
 
 
-def _roles(case: ConvCase, always: bool = False) -> tuple[str, ...]:
-    gradients = (INPUT_GRADIENT, WEIGHT_GRADIENT) if case.input_gradient or always else (WEIGHT_GRADIENT,)
-    return {"forward": (FORWARD,), "backward": gradients, "train": (FORWARD, *gradients)}[case.direction]
+def _list_roles(direction: str, input_gradient: bool) -> tuple[str, ...]:
+    gradients = (INPUT_GRADIENT, WEIGHT_GRADIENT) if input_gradient else (WEIGHT_GRADIENT,)
+    return {"forward": (FORWARD,), "backward": gradients, "train": (FORWARD, *gradients)}[direction]
 
 
-def _kernel(case: ConvCase, operation: str, role: str, bias: bool) -> Kernel:
-    """One kernel; its three roles cost the same multiplications and touch the same three tensors.
+# The three roles of an operation cost the same multiplications and touch the same three tensors.
 
-    Pixels of the input that no window covers need not be read, but an input gradient is written whole.
-    """
-    height, width = case.output_size
-    outputs = case.batch * height * width
-    inputs = case.batch * (case.height * case.width if role == INPUT_GRADIENT else count_covered_pixels(case))
-    between = case.in_channels * case.depth_multiplier
+
+def _count_dense(case: ConvCase, role: str) -> Kernel:
+    """P k^2 C K nominal MACs; input, weights and output are k^2 C K weights and C or K values a pixel."""
     window = case.kernel_size[0] * case.kernel_size[1]
-    nominal_taps, effective_taps = (
-        case.batch * count_nominal_taps(case),
-        case.batch * count_effective_taps(case),
+    outputs = _count_output_pixels(case)
+    weights = window * case.in_channels * case.filters
+    elements = _count_input_pixels(case, role) * case.in_channels + weights + outputs * case.filters
+    return Kernel(
+        operation=DENSE,
+        role=role,
+        nominal_macs=case.batch * count_nominal_taps(case) * case.in_channels * case.filters,
+        effective_macs=case.batch * count_effective_taps(case) * case.in_channels * case.filters,
+        bias_additions=_count_bias_additions(role, outputs * case.filters, case.use_bias),
+        bytes=elements * case.item_bytes,
     )
-    if operation == POINTWISE:
-        # Alone it is a 1x1 layer of its own; inside a separable layer it starts from the intermediate.
-        channels = between if case.is_separable else case.in_channels
-        reads = outputs if case.is_separable else inputs
-        macs = (outputs * channels * case.filters,) * 2
-        elements = reads * channels + channels * case.filters + outputs * case.filters
-        filters = case.filters
-    elif operation == DEPTHWISE:
-        macs = (nominal_taps * between, effective_taps * between)
-        elements = inputs * case.in_channels + window * between + outputs * between
-        filters = between
+
+
+def _count_depthwise(case: ConvCase, role: str, use_bias: bool) -> Kernel:
+    """P k^2 C m nominal MACs; k^2 C m weights, C values an input pixel, C m values an output pixel."""
+    window = case.kernel_size[0] * case.kernel_size[1]
+    between = case.in_channels * case.depth_multiplier
+    outputs = _count_output_pixels(case)
+    elements = _count_input_pixels(case, role) * case.in_channels + window * between + outputs * between
+    return Kernel(
+        operation=DEPTHWISE,
+        role=role,
+        nominal_macs=case.batch * count_nominal_taps(case) * between,
+        effective_macs=case.batch * count_effective_taps(case) * between,
+        bias_additions=_count_bias_additions(role, outputs * between, use_bias),
+        bytes=elements * case.item_bytes,
+    )
+
+
+def _count_pointwise(case: ConvCase, role: str) -> Kernel:
+    """P C K MACs as a layer of its own; P C m K inside a separable layer. No tap falls on padding.
+
+    Inside a separable layer its input is the depthwise part's output, so it has as many pixels.
+    """
+    outputs = _count_output_pixels(case)
+    if case.is_separable:
+        channels, inputs = case.in_channels * case.depth_multiplier, outputs
     else:
-        macs = tuple(taps * case.in_channels * case.filters for taps in (nominal_taps, effective_taps))
-        elements = (
-            inputs * case.in_channels + window * case.in_channels * case.filters + outputs * case.filters
-        )
-        filters = case.filters
-    additions = outputs * filters if bias and role != INPUT_GRADIENT else 0
-    return Kernel(operation, role, *macs, additions, elements * case.item_bytes)
+        channels, inputs = case.in_channels, _count_input_pixels(case, role)
+    macs = outputs * channels * case.filters
+    elements = inputs * channels + channels * case.filters + outputs * case.filters
+    return Kernel(
+        operation=POINTWISE,
+        role=role,
+        nominal_macs=macs,
+        effective_macs=macs,
+        bias_additions=_count_bias_additions(role, outputs * case.filters, case.use_bias),
+        bytes=elements * case.item_bytes,
+    )
+
+
+def _count_output_pixels(case: ConvCase) -> int:
+    """P, of the whole batch."""
+    height, width = case.output_size
+    return case.batch * height * width
+
+
+def _count_input_pixels(case: ConvCase, role: str) -> int:
+    """Input pixels, of the whole batch, that a kernel reads or writes.
+
+    Pixels that no window covers need not be read, but an input gradient is written whole.
+    """
+    if role == INPUT_GRADIENT:
+        return case.batch * case.height * case.width
+    return case.batch * count_covered_pixels(case)
+
+
+def _count_bias_additions(role: str, output_elements: int, use_bias: bool) -> int:
+    """One for each output element; the input gradient does not depend on the bias."""
+    return output_elements if use_bias and role != INPUT_GRADIENT else 0
 
 
 def count_nominal_taps(case: ConvCase) -> int:
@@ -130,35 +184,43 @@ def count_nominal_taps(case: ConvCase) -> int:
 
 
 def count_effective_taps(case: ConvCase) -> int:
-    """The same without those on zero padding."""
-    rows, columns = (len(taps) for taps in _axes(case))
-    return rows * columns
+    """The same without the taps that fall on zero padding."""
+    rows, columns = _list_rows(case), _list_columns(case)
+    return len(rows) * len(columns)
 
 
 def count_covered_pixels(case: ConvCase) -> int:
     """Pixels of one image that some window covers: fewer than all where a stride steps over some."""
-    rows, columns = (len(set(taps)) for taps in _axes(case))
-    return rows * columns
+    rows, columns = _list_rows(case), _list_columns(case)
+    return len(set(rows)) * len(set(columns))
 
 
-def _axes(case: ConvCase) -> tuple[tuple[int, ...], ...]:
-    """For height and width, the input positions that the taps of all windows fall on."""
-    return tuple(
-        _positions(size, kernel, stride, dilation, case.padding)
-        for size, kernel, stride, dilation in zip(
-            (case.height, case.width), case.kernel_size, case.strides, case.dilation_rate, strict=True
-        )
+def _list_rows(case: ConvCase) -> tuple[int, ...]:
+    """The rows of the input that the taps of all windows fall on, padding left out."""
+    return _list_positions(
+        case.height, case.kernel_size[0], case.strides[0], case.dilation_rate[0], case.padding
+    )
+
+
+def _list_columns(case: ConvCase) -> tuple[int, ...]:
+    """The columns of the input that the taps of all windows fall on, padding left out."""
+    return _list_positions(
+        case.width, case.kernel_size[1], case.strides[1], case.dilation_rate[1], case.padding
     )
 
 
 @cache
-def _positions(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, ...]:
-    """o s - before + f d for every output o and tap f of one axis, where it lies inside [0, size)."""
+def _list_positions(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, ...]:
+    """o s - before + f d for every output o and tap f of one axis, where it lies inside [0, size).
+
+    s is the stride, d the dilation and ``before`` the padding in front, by TensorFlow's rules.
+    """
     extent = (kernel - 1) * dilation + 1
     if padding == "same":
         outputs = -(-size // stride)
         before = max((outputs - 1) * stride + extent - size, 0) // 2
     else:
-        outputs, before = (size - extent) // stride + 1, 0
-    taps = (o * stride - before + f * dilation for o in range(outputs) for f in range(kernel))
+        outputs = (size - extent) // stride + 1
+        before = 0
+    taps = [o * stride - before + f * dilation for o in range(outputs) for f in range(kernel)]
     return tuple(position for position in taps if 0 <= position < size)

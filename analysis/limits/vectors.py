@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from analysis.limits.cost import DENSE, DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
+from analysis.limits.cost import DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from bench.contract.cases import ConvCase
 
-#: Bytes of a vector register, by what an implementation's name says it was compiled for.
+#: Bytes of a vector register, by the instructions that an implementation names. The first that fits counts.
 _BYTES = {
     "avx512": 64,
     "avx10": 64,
@@ -19,17 +19,25 @@ _BYTES = {
 
 
 def count_channels(operation: str, role: str, case: ConvCase) -> int:
-    """The channels that a kernel of ``case`` writes; a weight gradient is in blocks of inputs and outputs."""
+    """The channels that a kernel of ``case`` works on in vectors: those that it writes.
+
+    A weight gradient is written in blocks of input channels and output channels, so the fewer count.
+    """
     between = case.in_channels * case.depth_multiplier
-    inputs, outputs = {
-        DENSE: (case.in_channels, case.filters),
-        POINTWISE: (between if case.is_separable else case.in_channels, case.filters),
-        DEPTHWISE: (between, between),
-    }[operation]
-    return {INPUT_GRADIENT: inputs, WEIGHT_GRADIENT: min(inputs, outputs)}.get(role, outputs)
+    if operation == DEPTHWISE:
+        return between
+    inside_separable = operation == POINTWISE and case.is_separable
+    inputs = between if inside_separable else case.in_channels
+    if role == INPUT_GRADIENT:
+        return inputs
+    if role == WEIGHT_GRADIENT:
+        return min(inputs, case.filters)
+    return case.filters
 
 
 def count_lanes(implementation: str, case: ConvCase) -> int:
-    """Elements of a vector register; 0 where the implementation does not say."""
-    found = next((size for name, size in _BYTES.items() if name in implementation), 0)
-    return found // case.item_bytes
+    """Elements of ``case``'s dtype in a vector register; 0 where the implementation does not say."""
+    for name, register_bytes in _BYTES.items():
+        if name in implementation:
+            return register_bytes // case.item_bytes
+    return 0

@@ -11,18 +11,38 @@ from typing import Any
 import pandas as pd
 
 from analysis.reasons.findings import Finding, to_plain
+from analysis.reasons.stopwatches import Stopwatches
 from analysis.traces.step import KERNELS
 from analysis.wording import milliseconds, number, speed
 from bench.contract.cases import ConvCase
 
-#: What the process that traced may differ from the timing without a word.
+#: By so much a step may differ between the process that traced and the timing without a caution.
 _DRIFT = 0.15
 #: How the reasons begin for which a command can help.
 NO_TRACE, NO_CEILINGS = "no trace", "no ceilings were measured"
 OPERATION_COLUMNS = (
-    *("layer", "operation", "role", "name", "implementation", "calls", "seconds", "share", "flops", "bytes"),
-    *("flops_per_byte", "flops_per_second", "bytes_per_second", "limit_seconds", "bound_by", "of_limit"),
-    *("traced_seconds", "logged_seconds", "running_seconds", "overlapped", "padded", "groups"),
+    "layer",
+    "operation",
+    "role",
+    "name",
+    "implementation",
+    "calls",
+    "seconds",
+    "share",
+    "flops",
+    "bytes",
+    "flops_per_byte",
+    "flops_per_second",
+    "bytes_per_second",
+    "limit_seconds",
+    "bound_by",
+    "of_limit",
+    "traced_seconds",
+    "logged_seconds",
+    "running_seconds",
+    "overlapped",
+    "padded",
+    "groups",
 )
 
 
@@ -37,6 +57,7 @@ class Factors:
 
     @property
     def product(self) -> float:
+        """The measured ratio."""
         return self.flops * self.limit * self.kernels * self.outside
 
 
@@ -44,27 +65,32 @@ class Factors:
 class Explanation:
     """Why one pair has the ratio it has, in one direction.
 
-    Mappings have an entry for each of the two layers. ``operations`` has :data:`OPERATION_COLUMNS`, both
-    layers in one table; ``seconds`` there are the layer's measured time times the share in the trace.
+    Mappings have an entry for each of the two layers. ``operations`` has :data:`OPERATION_COLUMNS` and
+    both layers in one table; ``seconds`` there are the share in the trace times the layer's measured time.
     """
 
     pair: str
     name: str
     dense: ConvCase
     separable: ConvCase
+    #: A step of each layer, measured without tracing.
     seconds: Mapping[str, float]
+    #: Separable over dense, with its 95 % interval.
     ratio: float
     low: float
     high: float
     verdict: str
     factors: Factors
     operations: pd.DataFrame
-    #: The share of the traced step that has a name, and that time over the untraced step.
+    #: The share of the traced step that has a name.
     accounted: Mapping[str, float]
+    #: The same time over the untraced step.
     accounted_of_untraced: Mapping[str, float]
     #: The untraced step in the process that traced, over the measured time.
     drift: Mapping[str, float]
+    #: The separable layer's first; of each layer the most important first.
     findings: tuple[Finding, ...]
+    #: The folders of the traces.
     traces: Mapping[str, Path]
 
     @property
@@ -79,9 +105,9 @@ class Explanation:
             kernels = f"stay {number(factors.kernels)} times further from their limits than"
         else:
             kernels = f"come {number(1 / factors.kernels)} times closer to their limits than"
-        outside, dense_outside = (
-            milliseconds(self.outside_seconds[case.layer]) for case in (self.separable, self.dense)
-        )
+        outside_seconds = self.outside_seconds
+        outside = milliseconds(outside_seconds[self.separable.layer])
+        dense_outside = milliseconds(outside_seconds[self.dense.layer])
         return (
             f"SeparableConv2D is {speed(self.ratio, self.low, self.high)}. FLOPs promise that it is "
             f"{speed(factors.flops)}; by this machine's limits it would be "
@@ -93,7 +119,7 @@ class Explanation:
     @property
     def remedies(self) -> list[str]:
         """Names of what the findings on the separable layer advise to try, each once."""
-        own = (finding for finding in self.findings if finding.layer == self.separable.layer)
+        own = [finding for finding in self.findings if finding.layer == self.separable.layer]
         return list(dict.fromkeys(name for finding in own for name in finding.remedies))
 
     @property
@@ -139,20 +165,12 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Stopwatches:
-    """How far the profiler and oneDNN's own log differ, over kernels longer than a millisecond."""
-
-    kernels: int
-    #: The median of |log of their ratio|, as a relative difference; missing without kernels.
-    median_difference: float
-    agree: bool
-
-
-@dataclass(frozen=True)
 class Explained:
-    """All that could be explained, and for what could not, why: ``pair``, ``direction``, ``reason``."""
+    """All that could be explained, and what could not."""
 
+    #: The slowest first.
     pairs: tuple[Explanation, ...]
+    #: ``pair``, ``direction`` and the ``reason`` why there is no explanation.
     missing: pd.DataFrame
     stopwatches: Stopwatches
     #: A sentence for each file beside a trace that could not be read.
@@ -161,6 +179,7 @@ class Explained:
     traced: bool
 
     def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
         return {
             "pairs": [explanation.as_dict() for explanation in self.pairs],
             "not_explained": self.missing.to_dict("records"),

@@ -1,15 +1,17 @@
-"""A reason why a layer takes the time it takes, as a value; and what reasons are found in."""
+"""A reason why a layer takes the time it takes, as a value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 #: The code of slow kernels that nothing captured explains.
 UNEXPLAINED = "unexplained"
+#: The code of slow kernels that ran beside others, so that no time is their own.
+OVERLAPPED = "overlapped"
 #: What each code says, as a noun.
 TITLES = {
     "generic_kernel": "a generic kernel",
@@ -26,29 +28,45 @@ TITLES = {
     "xla_group_loop": "XLA's loop over groups",
     "xla_masked_gradient": "XLA's masked dense gradient",
     "other_compiler": "another compiler",
-    "overlapped": "operations side by side",
+    OVERLAPPED: "operations side by side",
     UNEXPLAINED: "unexplained",
 }
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What to do about a reason, in words; both fields are empty where nothing is known to help."""
+
+    says: str = ""
+    #: Names of remedies (see ``bench.contract.remedies``) that do it.
+    remedies: tuple[str, ...] = ()
+
+
+NO_ADVICE = Advice()
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One reason. ``seconds`` of the step of ``layer`` are concerned, ``share`` of it."""
+    """One reason: ``seconds`` of the step of ``layer``, ``share`` of it, are spent for it."""
 
     code: str
     layer: str
     seconds: float
     share: float
+    #: The reason as a sentence, without a full stop.
     says: str
+    #: Empty where nothing is known to help.
     advice: str
-    #: Names of remedies (see ``tabulate_remedies``) that apply the advice.
-    remedies: tuple[str, ...] = ()
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    #: The kernels that it explains: (operation, role).
-    kernels: frozenset[tuple[str, str]] = frozenset()
+    #: Names of remedies (see ``bench.contract.remedies``) that do what is advised.
+    remedies: tuple[str, ...]
+    #: What was seen, by name.
+    evidence: Mapping[str, Any]
+    #: The kernels whose slowness it explains: (operation, role).
+    kernels: frozenset[tuple[str, str]]
 
     @property
     def title(self) -> str:
+        """The reason as a noun."""
         return TITLES[self.code]
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,9 +84,12 @@ class Finding:
 
 
 def to_plain(value: Any) -> Any:
-    """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null."""
+    """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null.
+
+    A list is one of rows, each by column name.
+    """
     if isinstance(value, list):
-        return [{key: to_plain(part) for key, part in entry.items()} for entry in value]
+        return [{key: to_plain(part) for key, part in row.items()} for row in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from analysis.pairs.remedies import DENSE_INSTEAD
-from analysis.reasons.findings import Finding
+from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.statistics import verdicts
 from analysis.traces.step import KERNELS
 from analysis.wording import FRAMEWORKS, milliseconds, percent
 from bench.contract.cases import ConvCase
+from bench.contract.remedies import DENSE_INSTEAD, XLA_OFF
 
-_OF_KERNELS = (
-    *("operation", "role", "implementation", "seconds", "of_limit", "bound_by", "flops_per_second"),
-    *("bytes_per_second", "running_seconds", "overlapped"),
-)
-
-
-def identify_kernels(kernels: pd.DataFrame) -> frozenset[tuple[str, str]]:
-    """What identifies each of ``kernels`` in a step: (operation, role)."""
-    return frozenset(zip(kernels["operation"], kernels["role"], strict=True))
+#: What every finding holds as evidence of its kernels.
+_KERNEL_COLUMNS = [
+    "operation",
+    "role",
+    "implementation",
+    "seconds",
+    "of_limit",
+    "bound_by",
+    "flops_per_second",
+    "bytes_per_second",
+    "running_seconds",
+    "overlapped",
+]
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,11 @@ class TracedLayer:
         return FRAMEWORKS.get(self.backend, self.backend)
 
     @property
-    def without_xla(self) -> tuple[str, ...]:
-        """Advice to do without it, and the remedy's name; JAX has nothing else."""
-        return ("leave XLA off on CPU", "XLA off") if self.backend != "jax" else ("",)
+    def without_xla(self) -> Advice:
+        """Advice to do without XLA; none for JAX, which has nothing else."""
+        if self.backend == "jax":
+            return NO_ADVICE
+        return Advice("leave XLA off on CPU", (XLA_OFF,))
 
     @property
     def kernels(self) -> pd.DataFrame:
@@ -67,39 +74,44 @@ class TracedLayer:
         """The convolutions of the other layer."""
         return self.counterpart[self.counterpart["operation"].isin(KERNELS)]
 
-    def of(self, *names: str) -> pd.DataFrame:
+    def select(self, *operations: str) -> pd.DataFrame:
         """The rows of these operations."""
-        return self.operations[self.operations["operation"].isin(names)]
+        return self.operations[self.operations["operation"].isin(operations)]
 
-    def finding(
+    def make_finding(
         self,
         code: str,
         rows: pd.DataFrame,
         says: str,
-        advice: str,
-        *tried: str,
+        advice: Advice = NO_ADVICE,
+        *,
         conv2d_may_help: bool = False,
         explains: pd.DataFrame | None = None,
-        **evidence: Any,
+        evidence: Mapping[str, Any] | None = None,
     ) -> Finding:
-        """A finding on ``rows``, whose time ``says`` ends with; their numbers are evidence too.
+        """A finding on ``rows``: ``says`` and their time; their kernels are added to the ``evidence``.
 
-        ``explains``: the kernels among ``rows`` whose slowness it explains, if not all.
-        Where ``conv2d_may_help``, and the separable layer is slower, to use Conv2D is advice too.
+        ``explains`` are the kernels among ``rows`` whose slowness it explains, if not all. Where
+        ``conv2d_may_help``, and the separable layer is slower, to use Conv2D is advice too.
         """
         if conv2d_may_help and self.case.is_separable and self.verdict == verdicts.SLOWER:
-            advice = f"{advice}, or use Conv2D here" if advice else "use Conv2D here"
-            tried = (*tried, DENSE_INSTEAD)
+            advice = _add_conv2d(advice)
         seconds, share = float(rows["seconds"].sum()), float(rows["share"].sum())
         kernels = rows[rows["operation"].isin(KERNELS)]
+        explained = kernels if explains is None else explains
         return Finding(
-            code,
-            self.case.layer,
-            seconds,
-            share,
-            f"{says}: {milliseconds(seconds)} ms, {percent(share)} of the step",
-            advice,
-            tried,
-            {**evidence, "kernels": kernels[list(_OF_KERNELS)].to_dict("records")},
-            identify_kernels(kernels if explains is None else explains),
+            code=code,
+            layer=self.case.layer,
+            seconds=seconds,
+            share=share,
+            says=f"{says}: {milliseconds(seconds)} ms, {percent(share)} of the step",
+            advice=advice.says,
+            remedies=advice.remedies,
+            evidence={**(evidence or {}), "kernels": kernels[_KERNEL_COLUMNS].to_dict("records")},
+            kernels=frozenset(zip(explained["operation"], explained["role"], strict=True)),
         )
+
+
+def _add_conv2d(advice: Advice) -> Advice:
+    says = f"{advice.says}, or use Conv2D here" if advice.says else "use Conv2D here"
+    return Advice(says, (*advice.remedies, DENSE_INSTEAD))

@@ -3,48 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analysis.limits.cost import INPUT_GRADIENT, WEIGHT_GRADIENT
-from analysis.traces.formats import primitives
-from analysis.traces.formats.primitives import LogError
+from analysis.traces.formats.onednn_log import LogError, read_primitives
 from analysis.traces.naming import GRADIENTS, REORDER
 from bench.contract.cases import ConvCase
 
-# --- the primitive log --------------------------------------------------------------------------
+#: Columns of a row that are divided where a row is.
+_DIVIDED = ["seconds_a_step", "running_seconds_a_step", "share"]
 
 
 def read_log(file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame | None:
+    """The log's primitives; None without a log. What is wrong with it is added to ``problems``."""
     if not file.exists():
         return None
     try:
-        return primitives.read_primitives(file, case)
+        return read_primitives(file, case)
     except LogError as error:
         problems.append(str(error))
         return None
 
 
 def split_gradients(table: pd.DataFrame, log: pd.DataFrame) -> pd.DataFrame:
-    """PyTorch computes both gradients in one operation: the log's proportions divide it."""
-    apart = []
+    """Divide the rows that hold both gradients, as PyTorch's do, in the log's proportions."""
+    parts = []
     for place, row in table[table["role"] == GRADIENTS].iterrows():
-        logged = log[log["operation"] == row["operation"]].groupby("role")["seconds_a_step"].sum()
-        logged = logged[[role for role in (INPUT_GRADIENT, WEIGHT_GRADIENT) if role in logged.index]]
-        if logged.sum() > 0:
-            for role, share in (logged / logged.sum()).items():
-                part = row.copy()
-                part["role"] = role
-                part[["seconds_a_step", "running_seconds_a_step", "share"]] *= share
-                apart.append(part)
+        shares = _find_gradient_shares(row["operation"], log)
+        for role, share in shares.items():
+            part = row.copy()
+            part["role"] = role
+            part[_DIVIDED] *= share
+            parts.append(part)
+        if len(shares):
             table = table.drop(index=place)
-    return pd.concat([table, pd.DataFrame(apart)], ignore_index=True) if apart else table
+    return pd.concat([table, pd.DataFrame(parts)], ignore_index=True) if parts else table
+
+
+def _find_gradient_shares(operation: str, log: pd.DataFrame) -> dict[str, float]:
+    """Role -> its part of the gradients' time in the log; empty where the log has none of them."""
+    seconds = log[log["operation"] == operation].groupby("role")["seconds_a_step"].sum()
+    seconds = seconds[[role for role in (INPUT_GRADIENT, WEIGHT_GRADIENT) if role in seconds.index]]
+    return dict(seconds / seconds.sum()) if seconds.sum() > 0 else {}
 
 
 def add_log(table: pd.DataFrame, log: pd.DataFrame, file: Path, problems: list[str]) -> pd.DataFrame:
-    """Name the implementations, and take oneDNN's reorders out of the operations that hold them.
+    """Name what ran each convolution, and take oneDNN's reorders out of the operations that hold them.
 
-    The trace sees an operation with its reorders; the log's own proportions divide it.
+    The trace sees a convolution together with its reorders, which the log's proportions divide. Of a
+    convolution that the trace does not show once, a sentence is added to ``problems``.
     """
     rows = table.to_dict("records")
     for (operation, role), logged in log[log["role"] != ""].groupby(["operation", "role"], sort=False):
@@ -52,24 +61,33 @@ def add_log(table: pd.DataFrame, log: pd.DataFrame, file: Path, problems: list[s
         if len(own) != 1:
             problems.append(f"{file} has a {operation} {role} that the trace shows {len(own)} times")
             continue
-        (row,) = own
         is_kernel = logged["primitive"] == "convolution"
-        kernel, reorder = logged[is_kernel], float(logged.loc[~is_kernel, "seconds_a_step"].sum())
-        row["implementation"] = " + ".join(dict.fromkeys(kernel["implementation"]))
-        row["logged_seconds_a_step"] = float(kernel["seconds_a_step"].sum())
-        row["padded"] = bool(kernel["padded"].any())
-        if reorder > 0:
-            part = {
-                **row,
-                "operation": REORDER,
-                "role": "",
-                "name": f"reorder for {operation} {role}",
-                "implementation": "oneDNN",
-                "logged_seconds_a_step": reorder,
-            }
-            share = reorder / (reorder + row["logged_seconds_a_step"])
-            for column in ("seconds_a_step", "running_seconds_a_step", "share"):
-                part[column] *= share
-                row[column] *= 1 - share
-            rows.append(part)
+        _add_kernel(own[0], logged[is_kernel])
+        reorder_seconds = float(logged.loc[~is_kernel, "seconds_a_step"].sum())
+        if reorder_seconds > 0:
+            rows.append(_take_out_reorder(own[0], reorder_seconds))
     return pd.DataFrame(rows, columns=table.columns)
+
+
+def _add_kernel(row: dict[str, Any], logged: pd.DataFrame) -> None:
+    """Write into ``row`` what the log says of its convolution."""
+    row["implementation"] = " + ".join(dict.fromkeys(logged["implementation"]))
+    row["logged_seconds_a_step"] = float(logged["seconds_a_step"].sum())
+    row["padded"] = bool(logged["padded"].any())
+
+
+def _take_out_reorder(row: dict[str, Any], reorder_seconds: float) -> dict[str, Any]:
+    """The reorder's part of ``row``, as a row of its own; ``row`` keeps the rest."""
+    part = {
+        **row,
+        "operation": REORDER,
+        "role": "",
+        "name": f"reorder for {row['operation']} {row['role']}",
+        "implementation": "oneDNN",
+        "logged_seconds_a_step": reorder_seconds,
+    }
+    share = reorder_seconds / (reorder_seconds + row["logged_seconds_a_step"])
+    for column in _DIVIDED:
+        part[column] *= share
+        row[column] *= 1 - share
+    return part

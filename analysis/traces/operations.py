@@ -1,52 +1,59 @@
-"""The profiler's events -> operations that ran: name, starts and ends in seconds.
+"""The profiler's events -> the operations that ran, with their times.
 
-A graph's executor, eager calls, XLA's programs and GPUs each leave their own kind of event.
+A graph's executor, eager calls, PyTorch, XLA's programs and GPUs each leave their own kind of event.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.traces.formats.xplane import Line
-from analysis.traces.intervals import Intervals
+from analysis.traces.intervals import Intervals, join_intervals
+from analysis.traces.line import Line
 
 
-class Operation(NamedTuple):
-    """``kernel`` is what ran on a GPU for it; empty where the processor computes."""
+@dataclass(frozen=True)
+class Operation:
+    """All runs of one operation: the framework's name for it, and when they ran."""
 
     name: str
-    starts: np.ndarray
-    ends: np.ndarray
+    intervals: Intervals
+    #: What ran on a GPU for it; empty where the processor computes.
     kernel: str = ""
 
 
 #: An operation that a graph's executor ran, "scope/name:Type".
 _OPERATION = re.compile(r"^[^:]*:(_?[A-Za-z]\w*)$")
-#: These hold other operations.
+#: Types that hold other operations.
 _CONTAINERS = re.compile(r"^(?:Stateful)?PartitionedCall$|^(?:Stateless)?(?:While|If)$|^Xla|^_Xla|^__")
+#: How an eager call's event begins; the operation's type follows.
 EAGER = "EagerLocalExecute: "
+#: TensorFlow's event for running an operation or a function.
 RUNS = "KernelAndDeviceFunc::Run"
+#: How the events of PyTorch's operations begin.
+_ATEN = ("aten::", "mkldnn::")
+#: These hold the convolution that computes.
+_ATEN_WRAPPERS = frozenset({"aten::conv1d", "aten::conv2d", "aten::convolution", "aten::_convolution"})
+#: What the name of an event that ends an instruction of XLA's begins with.
+_END = "end: "
 
 
 def read_graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
-    """What the executors ran, by TensorFlow's type of operation."""
-
-    def is_one(name: str) -> bool:
-        match = _OPERATION.match(name)
-        return bool(match) and not _CONTAINERS.match(match[1])
-
+    """What a graph's executors ran, by TensorFlow's type of operation."""
     for line in lines:
-        for name, starts, ends in line.where(is_one).by_name():
-            yield Operation(_OPERATION.match(name)[1], starts, ends)
+        for name, intervals in line.split_by_name():
+            match = _OPERATION.match(name)
+            if match and not _CONTAINERS.match(match[1]):
+                yield Operation(match[1], intervals)
 
 
 def read_eager_operations(caller: Line) -> Iterator[Operation]:
-    """What eager calls ran: the runtime's own event for running it, inside the call's."""
-    calls, runs = caller.where(lambda name: name.startswith(EAGER)), caller.where(RUNS.__eq__)
+    """What eager calls ran: the runtime's event for running an operation, inside the call's."""
+    calls = caller.where([name for name in caller.distinct if name.startswith(EAGER)])
+    runs = caller.where([RUNS])
     if not len(calls.starts) or not len(runs.starts):
         return
     enclosing = np.searchsorted(calls.starts, runs.starts, side="right") - 1
@@ -56,99 +63,81 @@ def read_eager_operations(caller: Line) -> Iterator[Operation]:
         name = calls.vocabulary[kind].removeprefix(EAGER)
         if name != "SyncDevice" and not _CONTAINERS.match(name):
             chosen = inside & (kinds == kind)
-            yield Operation(name, runs.starts[chosen], runs.ends[chosen])
-
-
-#: These hold the convolution that computes.
-_ATEN_WRAPPERS = frozenset({"aten::conv1d", "aten::conv2d", "aten::convolution", "aten::_convolution"})
-_ATEN = ("aten::", "mkldnn::")
+            yield Operation(name, Intervals(runs.starts[chosen], runs.ends[chosen]))
 
 
 def read_torch_operations(caller: Line) -> Iterator[Operation]:
     """What PyTorch ran: its convolutions whole, and of all else what holds nothing else."""
-    operations = caller.where(lambda name: name.startswith(_ATEN))
-    starts, ends = operations.starts, operations.ends
+    events = caller.where([name for name in caller.distinct if name.startswith(_ATEN)])
+    starts, ends = events.intervals
     if not len(starts):
         return
-    named = np.array([_is_convolution(name) for name in operations.vocabulary])
-    convolution = named[operations.kinds]
+    is_convolution = np.array([_is_torch_convolution(name) for name in events.vocabulary])[events.kinds]
     # Sorted by start, the longest first: what begins before the one before has ended lies in it.
-    reach = np.maximum.accumulate(np.where(convolution, ends, -np.inf))
-    inside = np.concatenate([[False], starts[1:] < reach[:-1]])
-    leaf = np.concatenate([starts[1:] >= ends[:-1], [True]])
-    chosen = (convolution | leaf) & ~inside
-    for kind in np.unique(operations.kinds[chosen]):
-        of = chosen & (operations.kinds == kind)
-        yield Operation(operations.vocabulary[kind], starts[of], ends[of])
+    reach = np.maximum.accumulate(np.where(is_convolution, ends, -np.inf))
+    inside_convolution = np.concatenate([[False], starts[1:] < reach[:-1]])
+    holds_nothing = np.concatenate([starts[1:] >= ends[:-1], [True]])
+    chosen = (is_convolution | holds_nothing) & ~inside_convolution
+    for kind in np.unique(events.kinds[chosen]):
+        same = chosen & (events.kinds == kind)
+        yield Operation(events.vocabulary[kind], Intervals(starts[same], ends[same]))
 
 
-def _is_convolution(name: str) -> bool:
-    plain = name.partition(" ")[0]
-    return plain not in _ATEN_WRAPPERS and "conv" in plain
+def _is_torch_convolution(name: str) -> bool:
+    without_weights = name.partition(" ")[0]
+    return without_weights not in _ATEN_WRAPPERS and "conv" in without_weights
 
 
 def read_gpu_kernels(lines: Iterable[Line]) -> Iterator[Operation]:
-    """What ran on GPUs: named by the operation that launched it, or by itself where nothing says which."""
+    """What ran on GPUs, named by the operation that launched it, or by itself where nothing says which."""
     for line in lines:
         if not line.is_of_gpu:
             continue
-        for kernel, _, _ in line.by_name():
-            same = line.where(kernel.__eq__)
-            for launched_by in dict.fromkeys(same.belongs_to):
-                chosen = same.belongs_to == launched_by
-                match = _OPERATION.match(launched_by)
-                name = match[1] if match else launched_by or kernel
-                yield Operation(name, same.starts[chosen], same.ends[chosen], kernel)
+        for kernel in line.distinct:
+            same = line.where([kernel])
+            launchers = np.array([]) if same.belongs_to is None else same.belongs_to
+            for launcher in dict.fromkeys(launchers):
+                chosen = launchers == launcher
+                match = _OPERATION.match(launcher)
+                yield Operation(
+                    name=match[1] if match else launcher or kernel,
+                    intervals=Intervals(same.starts[chosen], same.ends[chosen]),
+                    kernel=kernel,
+                )
 
 
-#: Libraries by how their kernels are called; the first that fits.
-_LIBRARIES = (
-    ("XLA", r"^gemm_fusion"),
-    ("cuBLAS", r"cublas|xmma_gemm|nvjet"),
-    ("cuDNN", r"cudnn|xmma|winograd|implicit_convolve|convolve|[dw]grad|fprop|nchwToNhwc|nhwcToNchw"),
-    ("CUTLASS", r"cutlass"),
-    ("Triton", r"triton"),
-    ("cuBLAS", r"gemm|gemv"),
-    ("TensorFlow", r"tensorflow::|Eigen::|DepthwiseConv2d|SwapDimension|BiasNCHW|BiasNHWC"),
-    ("PyTorch", r"at::native|at_cuda|c10::"),
-    ("XLA", r"^(?:loop|input|fusion|wrapped|copy|reduce|transpose|select)[_.a-z]*"),
-)
-
-
-def name_library(kernel: str) -> str:
-    """Whose kernel it is, by its name; empty where the name does not say."""
-    return next((name for name, pattern in _LIBRARIES if re.search(pattern, kernel)), "")
-
-
-def pair_thunks(lines: Iterable[Line]) -> dict[str, Intervals]:
+def read_xla_instructions(lines: Sequence[Line]) -> list[Operation]:
     """XLA's instructions: from an event's start to the event "end: ..." of the same name.
 
-    With several threads the first event is only the dispatch; the work ends elsewhere.
+    With several threads the first event is only the dispatch; the work ends on another thread.
     """
-    lines = list(lines)
-    ends = _collected(lines, lambda name: name.startswith("end: "))
-    names = {name.removeprefix("end: ") for name in ends}
-    starts = _collected(lines, names.__contains__)
-    paired = {}
-    for name, (begins, _) in starts.items():
-        finishes = np.sort(ends[f"end: {name}"][1])
-        place = np.searchsorted(finishes, begins)
-        # The next end after the start, if no later start lies between them.
-        kept = place < len(finishes)
-        kept[:-1] &= place[:-1] != place[1:]
-        paired[name] = (begins[kept], finishes[place[kept]])
-    return paired
+    names = {name for line in lines for name in line.distinct}
+    ends = _collect_by_name(lines, {name for name in names if name.startswith(_END)})
+    starts = _collect_by_name(lines, {name.removeprefix(_END) for name in ends})
+    return [
+        Operation(name, _pair_ends(begun.starts, ends[f"{_END}{name}"].ends))
+        for name, begun in starts.items()
+    ]
 
 
-def _collected(lines: Iterable[Line], wanted: Callable[[str], bool]) -> dict[str, Intervals]:
-    """Intervals by name over all lines, sorted by start."""
+def _pair_ends(starts: np.ndarray, ends: np.ndarray) -> Intervals:
+    """Each of the sorted ``starts`` with the next of ``ends``, if no later start lies between them."""
+    ends = np.sort(ends)
+    place = np.searchsorted(ends, starts)
+    kept = place < len(ends)
+    kept[:-1] &= place[:-1] != place[1:]
+    return Intervals(starts[kept], ends[place[kept]])
+
+
+def _collect_by_name(lines: Sequence[Line], names: Collection[str]) -> dict[str, Intervals]:
+    """The times of the events that have one of ``names``, over all lines, sorted by start."""
     found: dict[str, list[Intervals]] = {}
     for line in lines:
-        for name, starts, ends in line.where(wanted).by_name():
-            found.setdefault(name, []).append((starts, ends))
-    joined = {}
+        for name, intervals in line.where(names).split_by_name():
+            found.setdefault(name, []).append(intervals)
+    collected = {}
     for name, parts in found.items():
-        starts, ends = (np.concatenate(column) for column in zip(*parts, strict=True))
+        starts, ends = join_intervals(parts)
         order = np.argsort(starts, kind="stable")
-        joined[name] = (starts[order], ends[order])
-    return joined
+        collected[name] = Intervals(starts[order], ends[order])
+    return collected

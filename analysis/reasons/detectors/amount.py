@@ -14,49 +14,47 @@ from analysis.wording import milliseconds, number
 _CEILING_NOISE = 0.1
 
 
-def find_more_bytes(sight: TracedLayer) -> Iterator[Finding]:
-    """As two separate kernels, even perfect ones, it would be the slower one."""
-    own, dense = sight.kernels, sight.counterpart_kernels
-    least, least_dense = own["limit_seconds"].sum(), dense["limit_seconds"].sum()
+def find_more_bytes(layer: TracedLayer) -> Iterator[Finding]:
+    """As two separate kernels, even perfect ones, it would be the slower layer, as it moves more bytes."""
+    own, dense = layer.kernels, layer.counterpart_kernels
+    least, dense_least = own["limit_seconds"].sum(), dense["limit_seconds"].sum()
+    must_be_slower = least > (1 + _CEILING_NOISE) * dense_least > 0
     waiting = own.loc[own["bound_by"] == BANDWIDTH, "limit_seconds"].sum()
-    lost = sight.case.is_separable and least > (1 + _CEILING_NOISE) * least_dense > 0
-    if not lost or waiting < least / 2:
+    if not layer.case.is_separable or not must_be_slower or waiting < least / 2:
         return
-    moved, moved_dense = own["bytes"].sum(), dense["bytes"].sum()
-    yield sight.finding(
+    moved, dense_moved = own["bytes"].sum(), dense["bytes"].sum()
+    yield layer.make_finding(
         "more_bytes",
         own,
-        f"Perfect kernels, each by itself, would still take {number(least / least_dense)} times as long as "
-        f"Conv2D's ({milliseconds(least)} against {milliseconds(least_dense)} ms at least), since they move "
-        f"{number(moved / moved_dense)} times the bytes ({moved / 1e6:.3g} against "
-        f"{moved_dense / 1e6:.3g} MB); its kernels take",
-        "",
+        f"Perfect kernels, each by itself, would still take {number(least / dense_least)} times as long as "
+        f"Conv2D's ({milliseconds(least)} against {milliseconds(dense_least)} ms at least), since they move "
+        f"{number(moved / dense_moved)} times the bytes ({moved / 1e6:.3g} against "
+        f"{dense_moved / 1e6:.3g} MB); its kernels take",
         conv2d_may_help=True,
         # That it must be slower does not say why a kernel is slower still.
         explains=own.iloc[:0],
-        bytes=float(moved),
-        dense_bytes=float(moved_dense),
-        limit_seconds=float(least),
-        dense_limit_seconds=float(least_dense),
+        evidence={
+            "bytes": float(moved),
+            "dense_bytes": float(dense_moved),
+            "limit_seconds": float(least),
+            "dense_limit_seconds": float(dense_least),
+        },
     )
 
 
-def find_more_kernels(sight: TracedLayer) -> Iterator[Finding]:
+def find_more_kernels(layer: TracedLayer) -> Iterator[Finding]:
     """A first layer trains with 2 kernels when dense and with 5 when separable."""
-    case = sight.case
-    if not case.is_separable or case.input_gradient:
+    if not layer.case.is_separable or layer.case.input_gradient:
         return
-    own, dense = sight.kernels, sight.counterpart_kernels
+    own, dense = layer.kernels, layer.counterpart_kernels
     extra = own[(own["operation"] == POINTWISE) & (own["role"] == INPUT_GRADIENT)]
     if len(own) > 2 * len(dense) and len(extra):
-        yield sight.finding(
+        yield layer.make_finding(
             "more_kernels",
             extra,
             f"A first layer needs no input gradient, so Conv2D runs {len(dense)} "
             f"kernel{'s' * (len(dense) > 1)} and SeparableConv2D {len(own)}: the depthwise weights lie "
             "behind the pointwise input gradient",
-            "",
             conv2d_may_help=True,
-            kernels_run=len(own),
-            dense_kernels_run=len(dense),
+            evidence={"kernels_run": len(own), "dense_kernels_run": len(dense)},
         )

@@ -2,75 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from analysis.reasons.findings import Finding
+from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
-from analysis.traces import naming
-from analysis.traces.attribution import OVERHEADS
+from analysis.traces.naming import REORDER, SPACE_TO_BATCH, TRANSPOSE
+from analysis.traces.overheads import OVERHEADS
 from analysis.wording import milliseconds, percent
+from bench.contract.remedies import CHANNELS_LAST, JAX_JIT, LARGER_BATCH, TF_FUNCTION
 
 #: From this share on, what is around the operations is what matters.
-DOMINATES = 0.4
+_DOMINATES = 0.4
 #: From this share on, elementwise operations of their own are worth a word.
 _NOTICEABLE = 0.1
+#: What makes one call of many eager ones, by backend: a function's name and a remedy's. PyTorch has none
+#: short of torch.compile, which is a mode of its own.
+_COMPILERS = {"tensorflow": TF_FUNCTION, "jax": JAX_JIT}
 
 
-#: What turns eager calls into one: a remedy's name too (``bench.plan.remedies``). PyTorch has none short of
-#: torch.compile, which is a mode of its own.
-_COMPILERS = {"tensorflow": "tf.function", "jax": "jax.jit"}
-
-
-def find_dispatch(sight: TracedLayer) -> Iterator[Finding]:
-    rows = sight.of(*OVERHEADS)
-    if rows["share"].sum() >= DOMINATES:
+def find_dispatch(layer: TracedLayer) -> Iterator[Finding]:
+    """Much of the step is in no operation."""
+    rows = layer.select(*OVERHEADS)
+    share = rows["share"].sum()
+    if share >= _DOMINATES:
         parts = ", ".join(f"{row['operation']} {percent(row['share'])}" for row in rows.to_dict("records"))
-        compiler = _COMPILERS.get(sight.backend, "") if sight.case.mode == "eager" else ""
-        yield sight.finding(
+        yield layer.make_finding(
             "dispatch_dominates",
             rows,
-            f"{'Most' if rows['share'].sum() > 0.5 else 'Much'} of the step is not computing ({parts})",
-            f"put it into {compiler} and use larger batches" if compiler else "use larger batches",
-            *((compiler,) if compiler else ()),
-            "batch 8 times as large",
+            f"{'Most' if share > 0.5 else 'Much'} of the step is not computing ({parts})",
+            _advise_on_dispatch(layer),
         )
 
 
-def make_copy_detector(
-    code: str, operation: str, words: str, advice: str, *tried: str
-) -> Callable[[TracedLayer], Iterator[Finding]]:
-    """A detector of operations that move data and compute nothing."""
-
-    def detect(sight: TracedLayer) -> Iterator[Finding]:
-        rows = sight.of(operation)
-        if len(rows):
-            yield sight.finding(code, rows, words, advice, *tried, calls_a_step=float(rows["calls"].sum()))
-
-    return detect
+def _advise_on_dispatch(layer: TracedLayer) -> Advice:
+    if layer.case.mode == "eager" and layer.backend in _COMPILERS:
+        compiler = _COMPILERS[layer.backend]
+        return Advice(f"put it into {compiler} and use larger batches", (compiler, LARGER_BATCH))
+    return Advice("use larger batches", (LARGER_BATCH,))
 
 
-def find_transposes(sight: TracedLayer) -> Iterator[Finding]:
-    rows = sight.of(naming.TRANSPOSE)
+def find_reorders(layer: TracedLayer) -> Iterator[Finding]:
+    """oneDNN copies weights between plain order and its own."""
+    rows = layer.select(REORDER)
+    if len(rows):
+        yield layer.make_finding(
+            "reorders",
+            rows,
+            "oneDNN reorders weights into blocks and back at every step",
+            Advice("larger batches spread it over more images", (LARGER_BATCH,)),
+            evidence={"calls_a_step": float(rows["calls"].sum())},
+        )
+
+
+def find_space_to_batch(layer: TracedLayer) -> Iterator[Finding]:
+    """TensorFlow computes a dilated convolution on rearranged images."""
+    rows = layer.select(SPACE_TO_BATCH)
+    if len(rows):
+        yield layer.make_finding(
+            "space_to_batch",
+            rows,
+            "For the dilation, TensorFlow copies images into batches of smaller ones and back",
+            Advice("use strides or larger kernels instead of dilation"),
+            evidence={"calls_a_step": float(rows["calls"].sum())},
+        )
+
+
+def find_transposes(layer: TracedLayer) -> Iterator[Finding]:
+    """Tensors are copied from one order of their axes to another."""
+    rows = layer.select(TRANSPOSE)
     if rows.empty:
         return
-    advice, tried = "", ()
-    if sight.case.data_format == "channels_first":
-        advice, tried = "use channels_last", ("channels last",)
-    elif sight.compiled:
-        advice, *tried = sight.without_xla
-    yield sight.finding("transposes", rows, "Tensors are transposed between layouts", advice, *tried)
+    advice = NO_ADVICE
+    if layer.case.data_format == "channels_first":
+        advice = Advice("use channels_last", (CHANNELS_LAST,))
+    elif layer.compiled:
+        advice = layer.without_xla
+    yield layer.make_finding("transposes", rows, "Tensors are transposed between layouts", advice)
 
 
-def find_elementwise(sight: TracedLayer) -> Iterator[Finding]:
-    rows = sight.of("bias", "activation")
+def find_elementwise(layer: TracedLayer) -> Iterator[Finding]:
+    """Bias and activation are operations of their own, not part of a convolution."""
+    rows = layer.select("bias", "activation")
     if rows["share"].sum() >= _NOTICEABLE:
         parts = ", ".join(
             f"{row['name']} {milliseconds(row['seconds'])} ms" for row in rows.to_dict("records")
         )
         has_bias = (rows["operation"] == "bias").any()
-        yield sight.finding(
+        without_bias = Advice("leave the bias out before a batch normalisation, which has one")
+        yield layer.make_finding(
             "elementwise",
             rows,
             f"Bias and activation pass over memory on their own ({parts})",
-            "leave the bias out before a batch normalisation, which has one" if has_bias else "",
+            without_bias if has_bias else NO_ADVICE,
         )

@@ -1,9 +1,4 @@
-"""What to look for in a traced layer, and how to tell it.
-
-A detector speaks only where the evidence is there: the operation in the trace, the implementation in
-oneDNN's log, the instruction in XLA's program. Slow kernels that no detector speaks of are
-*unexplained*, with their time.
-"""
+"""A traced layer -> the findings of all detectors, and what none of them explains."""
 
 from __future__ import annotations
 
@@ -15,8 +10,9 @@ from analysis.reasons.detectors.amount import find_more_bytes, find_more_kernels
 from analysis.reasons.detectors.around import (
     find_dispatch,
     find_elementwise,
+    find_reorders,
+    find_space_to_batch,
     find_transposes,
-    make_copy_detector,
 )
 from analysis.reasons.detectors.kernels import (
     find_bandwidth_bound,
@@ -24,39 +20,14 @@ from analysis.reasons.detectors.kernels import (
     find_generic_kernels,
     find_outside_onednn,
 )
-from analysis.reasons.detectors.words import SLOW, TOGETHER, name_kernels
+from analysis.reasons.detectors.thresholds import SLOW, TOGETHER, WORTH
+from analysis.reasons.detectors.words import name_kernels
 from analysis.reasons.detectors.xla import find_group_loops, find_masked_gradients, find_other_compiler
-from analysis.reasons.findings import UNEXPLAINED, Finding
+from analysis.reasons.findings import OVERLAPPED, UNEXPLAINED, Finding
 from analysis.reasons.traced_layer import TracedLayer
-from analysis.traces import naming
 
-#: What is under this share of a step is no finding.
-WORTH = 0.05
-
-
-def find_reasons(sight: TracedLayer) -> tuple[Finding, ...]:
-    """What explains the time of one layer, most important first."""
-    found = [finding for detector in _DETECTORS for finding in detector(sight) if finding.share >= WORTH]
-    explained = frozenset().union(*(finding.kernels for finding in found))
-    found += find_unexplained(sight, explained)
-    return tuple(sorted(found, key=lambda finding: -finding.seconds))
-
-
-def find_unexplained(sight: TracedLayer, explained: frozenset[tuple[str, str]]) -> Iterator[Finding]:
-    """Slow kernels that no detector spoke of."""
-    rows = sight.kernels
-    known = [pair in explained for pair in zip(rows["operation"], rows["role"], strict=True)]
-    rows = rows[(rows["of_limit"] < SLOW) & (rows["share"] >= WORTH) & ~np.array(known, dtype=bool)]
-    together = rows["overlapped"] > TOGETHER
-    for code, some, says in (
-        ("overlapped", rows[together], "Beside other operations, so that no time is their own:"),
-        (UNEXPLAINED, rows[~together], "Nothing captured explains why so slow:"),
-    ):
-        if len(some):
-            yield sight.finding(code, some, f"{says} {name_kernels(some)}", "")
-
-
-_DETECTORS: tuple[Callable[[TracedLayer], Iterator[Finding]], ...] = (
+#: Findings that take the same time come in this order.
+DETECTORS: tuple[Callable[[TracedLayer], Iterator[Finding]], ...] = (
     find_more_bytes,
     find_generic_kernels,
     find_outside_onednn,
@@ -64,22 +35,35 @@ _DETECTORS: tuple[Callable[[TracedLayer], Iterator[Finding]], ...] = (
     find_empty_lanes,
     find_more_kernels,
     find_dispatch,
-    make_copy_detector(
-        "reorders",
-        naming.REORDER,
-        "oneDNN reorders weights into blocks and back at every step",
-        "larger batches spread it over more images",
-        "batch 8 times as large",
-    ),
+    find_reorders,
     find_transposes,
-    make_copy_detector(
-        "space_to_batch",
-        naming.SPACE_TO_BATCH,
-        "For the dilation, TensorFlow copies images into batches of smaller ones and back",
-        "use strides or larger kernels instead of dilation",
-    ),
+    find_space_to_batch,
     find_elementwise,
     find_group_loops,
     find_masked_gradients,
     find_other_compiler,
 )
+
+
+def find_reasons(layer: TracedLayer) -> tuple[Finding, ...]:
+    """What explains the time of one layer, most important first; then what nothing explains."""
+    found = [finding for detect in DETECTORS for finding in detect(layer) if finding.share >= WORTH]
+    explained = {kernel for finding in found for kernel in finding.kernels}
+    found += find_unexplained(layer, explained)
+    return tuple(sorted(found, key=lambda finding: -finding.seconds))
+
+
+def find_unexplained(layer: TracedLayer, explained: set[tuple[str, str]]) -> Iterator[Finding]:
+    """Slow kernels that no detector spoke of; ``explained`` are the others, (operation, role)."""
+    rows = layer.kernels
+    identities = zip(rows["operation"], rows["role"], strict=True)
+    is_unknown = np.array([kernel not in explained for kernel in identities], dtype=bool)
+    rows = rows[(rows["of_limit"] < SLOW) & (rows["share"] >= WORTH) & is_unknown]
+    together = rows["overlapped"] > TOGETHER
+    beside_others, alone = rows[together], rows[~together]
+    if len(beside_others):
+        says = f"Beside other operations, so that no time is their own: {name_kernels(beside_others)}"
+        yield layer.make_finding(OVERLAPPED, beside_others, says)
+    if len(alone):
+        says = f"Nothing captured explains why so slow: {name_kernels(alone)}"
+        yield layer.make_finding(UNEXPLAINED, alone, says)

@@ -3,137 +3,166 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from analysis.limits import vectors
 from analysis.limits.cost import DEPTHWISE, WEIGHT_GRADIENT
 from analysis.limits.roofline import BANDWIDTH
-from analysis.reasons.detectors.words import SLOW, choose_verb, name_kernel, name_kernels
-from analysis.reasons.findings import Finding
+from analysis.limits.vectors import count_channels, count_lanes
+from analysis.reasons.detectors.thresholds import SLOW
+from analysis.reasons.detectors.words import name_kernel, name_kernels
+from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
-from analysis.traces import naming
+from analysis.traces.naming import XLA
 from analysis.wording import number, percent
 from bench.contract.cases import ConvCase
+from bench.contract.remedies import BFLOAT16, SMALLER_KERNEL, SPLIT_DEPTH_MULTIPLIER
 
-_HALF = ("float16", "bfloat16")
+#: Of these, oneDNN may have a reference kernel only.
+_HALF_PRECISION = ("float16", "bfloat16")
+#: oneDNN's special kernels for a depthwise weight gradient take no wider one.
+_WIDEST = 3
 
 
-def find_generic_kernels(sight: TracedLayer) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class _Cause:
+    """Why oneDNN had nothing better than a generic kernel: its name, the rest of a sentence, what to do."""
+
+    name: str
+    condition: str = ""
+    advice: Advice = NO_ADVICE
+
+
+_UNKNOWN = _Cause("unknown")
+
+
+def find_generic_kernels(layer: TracedLayer) -> Iterator[Finding]:
     """Kernels that oneDNN wrote for any convolution, in the place of some written for these."""
-    rows = sight.kernels
-    rows = rows[(rows["of_limit"] < SLOW) & ~rows["implementation"].isin(["", naming.XLA])]
-    reference = rows["implementation"].str.startswith(("ref", "gemm:ref"))
-    generic = (rows["operation"] == DEPTHWISE) & ~rows["implementation"].str.contains("dw")
-    rows = rows.assign(kind=np.where(reference, "reference", "generic"))[reference | generic]
-    rows["cause"] = [_cause(row, sight.case) for row in rows.to_dict("records")]
-    for (kind, cause), alike in rows.groupby(["kind", "cause"], sort=False):
-        condition, advice, tried = _REMEDIES_OF_GENERIC[cause]
-        yield sight.finding(
+    rows = layer.kernels
+    rows = rows[(rows["of_limit"] < SLOW) & ~rows["implementation"].isin(["", XLA])]
+    is_reference = rows["implementation"].str.startswith(("ref", "gemm:ref"))
+    is_generic = (rows["operation"] == DEPTHWISE) & ~rows["implementation"].str.contains("dw")
+    rows = rows.assign(kind=np.where(is_reference, "reference", "generic"))[is_reference | is_generic]
+    causes = [_find_cause(row, layer.case) for row in rows.to_dict("records")]
+    rows["cause"] = [cause.name for cause in causes]
+    causes_by_name = {cause.name: cause for cause in causes}
+    for (kind, name), alike in rows.groupby(["kind", "cause"], sort=False):
+        cause = causes_by_name[name]
+        yield layer.make_finding(
             "generic_kernel",
             alike,
-            f"{choose_verb(alike, f'A {kind} kernel runs', f'{kind.capitalize()} kernels run')} "
-            f"{name_kernels(alike)}{condition.format(case=sight.case)}",
-            advice,
-            *tried,
+            f"{_begin_sentence(kind, len(alike))} {name_kernels(alike)}{cause.condition}",
+            cause.advice,
             conv2d_may_help=True,
-            cause=cause,
+            evidence={"cause": name},
         )
 
 
-def _cause(row: Mapping[str, Any], case: ConvCase) -> str:
+def _begin_sentence(kind: str, count: int) -> str:
+    return f"A {kind} kernel runs" if count == 1 else f"{kind.capitalize()} kernels run"
+
+
+def _find_cause(row: Mapping[str, Any], case: ConvCase) -> _Cause:
     """Why oneDNN had nothing better, as far as its sources and this case say."""
-    if row["kind"] == "reference" and case.dtype in _HALF:
-        return case.dtype
+    if row["kind"] == "reference" and case.dtype in _HALF_PRECISION:
+        return _blame_dtype(case.dtype)
     if row["operation"] == DEPTHWISE and case.depth_multiplier > 1:
-        return "depth_multiplier"
-    if row["operation"] == DEPTHWISE and row["role"] == WEIGHT_GRADIENT and case.kernel_size[1] > 3:
-        return "kernel_width"
-    return "unknown"
+        return _Cause(
+            "depth_multiplier",
+            condition=f", since the depth multiplier is {case.depth_multiplier}",
+            advice=Advice(
+                "write it as several depthwise layers of depth multiplier 1", (SPLIT_DEPTH_MULTIPLIER,)
+            ),
+        )
+    width = case.kernel_size[1]
+    if row["operation"] == DEPTHWISE and row["role"] == WEIGHT_GRADIENT and width > _WIDEST:
+        return _Cause(
+            "kernel_width",
+            condition=f", since the kernel is {width} wide, more than {_WIDEST}",
+            advice=Advice("use 3x3 kernels, two of them for the same reach", (SMALLER_KERNEL,)),
+        )
+    return _UNKNOWN
 
 
-#: cause -> (the condition, advice, names of remedies).
-_REMEDIES_OF_GENERIC: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "float16": (", since oneDNN has no other for float16 here", "use bfloat16", ("bfloat16",)),
-    "bfloat16": (", since oneDNN has no other for bfloat16 here", "use float32", ()),
-    "depth_multiplier": (
-        ", since the depth multiplier is {case.depth_multiplier}",
-        "write it as several depthwise layers of depth multiplier 1",
-        ("split depth multiplier",),
-    ),
-    "kernel_width": (
-        ", since the kernel is {case.kernel_size[1]} wide, more than 3",
-        "use 3x3 kernels, two of them for the same reach",
-        ("3x3 kernel",),
-    ),
-    "unknown": ("", "", ()),
-}
+def _blame_dtype(dtype: str) -> _Cause:
+    condition = f", since oneDNN has no other for {dtype} here"
+    if dtype == "float16":
+        return _Cause(dtype, condition=condition, advice=Advice("use bfloat16", (BFLOAT16,)))
+    return _Cause(dtype, condition=condition, advice=Advice("use float32"))
 
 
-def find_outside_onednn(sight: TracedLayer) -> Iterator[Finding]:
+def find_outside_onednn(layer: TracedLayer) -> Iterator[Finding]:
     """On CPU, the framework's own kernel ran, and oneDNN's log does not know of it."""
-    rows = sight.kernels
+    rows = layer.kernels
     rows = rows[rows["implementation"] == ""]
-    if not sight.logged or rows.empty:
+    if not layer.logged or rows.empty:
         return
-    advice, cause = "", "unknown"
-    if sight.onednn == "off":
+    if layer.onednn == "off":
         says, cause = "oneDNN is off", "onednn_off"
-        advice = "unset TF_ENABLE_ONEDNN_OPTS" if sight.backend == "tensorflow" else ""
-    elif sight.case.dtype in ("float64", "float16"):
-        says, advice, cause = f"oneDNN did not run this in {sight.case.dtype}", "use float32", "dtype"
+        advice = Advice("unset TF_ENABLE_ONEDNN_OPTS") if layer.backend == "tensorflow" else NO_ADVICE
+    elif layer.case.dtype in ("float64", "float16"):
+        says, cause = f"oneDNN did not run this in {layer.case.dtype}", "dtype"
+        advice = Advice("use float32")
     else:
-        says = "oneDNN's log shows none of it"
-    yield sight.finding(
+        says, cause = "oneDNN's log shows none of it", "unknown"
+        advice = NO_ADVICE
+    yield layer.make_finding(
         "outside_onednn",
         rows,
-        f"{says}, so {sight.framework}'s own kernels run {name_kernels(rows)}",
+        f"{says}, so {layer.framework}'s own kernels run {name_kernels(rows)}",
         advice,
-        cause=cause,
+        evidence={"cause": cause},
     )
 
 
-def find_bandwidth_bound(sight: TracedLayer) -> Iterator[Finding]:
+def find_bandwidth_bound(layer: TracedLayer) -> Iterator[Finding]:
     """Kernels that are good, and wait for memory."""
-    rows = sight.kernels
+    rows = layer.kernels
     rows = rows[(rows["bound_by"] == BANDWIDTH) & (rows["of_limit"] >= SLOW)]
     if len(rows):
-        parts = ", ".join(
-            f"{name_kernel(row)} ({row['bytes_per_second'] / 1e9:.3g} GB/s, {percent(row['of_limit'])} of what "
-            f"memory allows for {row['bytes'] / 2**20:.2g} MiB; {row['flops_per_byte']:.2g} FLOP a byte)"
-            for row in rows.to_dict("records")
-        )
-        yield sight.finding(
+        parts = ", ".join(_describe_traffic(row) for row in rows.to_dict("records"))
+        yield layer.make_finding(
             "bandwidth_bound",
             rows,
             f"Memory bandwidth bounds {parts}",
-            "fewer FLOPs do not help here, only fewer bytes do",
+            Advice("fewer FLOPs do not help here, only fewer bytes do"),
         )
 
 
-def find_empty_lanes(sight: TracedLayer) -> Iterator[Finding]:
-    """Kernels work on channels in vectors, and oneDNN's log shows tensors padded to whole ones."""
-    rows = sight.kernels
-    rows = rows.assign(
-        channels=[
-            vectors.count_channels(row["operation"], row["role"], sight.case)
-            for row in rows.to_dict("records")
-        ],
-        lanes=[vectors.count_lanes(row["implementation"], sight.case) for row in rows.to_dict("records")],
+def _describe_traffic(row: Mapping[str, Any]) -> str:
+    rate = f"{row['bytes_per_second'] / 1e9:.3g} GB/s"
+    amount = f"{row['bytes'] / 2**20:.2g} MiB"
+    return (
+        f"{name_kernel(row)} ({rate}, {percent(row['of_limit'])} of what memory allows for {amount}; "
+        f"{row['flops_per_byte']:.2g} FLOP a byte)"
     )
+
+
+def find_empty_lanes(layer: TracedLayer) -> Iterator[Finding]:
+    """Kernels work on channels in vectors, and oneDNN's log shows tensors padded to whole ones."""
+    rows = _add_lanes(layer.kernels, layer.case)
     rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"]) & rows["padded"].astype(bool)]
     for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
         most = lanes / channels
-        yield sight.finding(
+        yield layer.make_finding(
             "empty_lanes",
             alike,
             f"{channels} channel{'s' * (channels > 1)} padded to {lanes} vector lanes, which costs up to a "
             f"factor of {number(most)}: {name_kernels(alike)}",
-            "",
             conv2d_may_help=True,
             # A kernel further from its limit than that is slow for another reason too.
             explains=alike[alike["of_limit"] * most >= SLOW],
-            channels=int(channels),
-            lanes=int(lanes),
+            evidence={"channels": int(channels), "lanes": int(lanes)},
         )
+
+
+def _add_lanes(kernels: pd.DataFrame, case: ConvCase) -> pd.DataFrame:
+    """``kernels`` with the ``channels`` that they work on, and the ``lanes`` of their vectors."""
+    records = kernels.to_dict("records")
+    return kernels.assign(
+        channels=[count_channels(row["operation"], row["role"], case) for row in records],
+        lanes=[count_lanes(row["implementation"], case) for row in records],
+    )

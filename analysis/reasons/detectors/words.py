@@ -7,35 +7,32 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.reasons.detectors.thresholds import TOGETHER
 from analysis.wording import milliseconds, percent
-
-#: A kernel that takes more than twice its least time is slow.
-SLOW = 0.5
-
-#: From this part of its time on, a kernel that ran beside others has no time of its own.
-TOGETHER = 0.5
 
 
 def name_kernel(row: Mapping[str, Any]) -> str:
+    """A row of ``tabulate_operations`` by operation and role: ``depthwise weight gradient``."""
     return f"{row['operation']} {row['role'].replace('_', ' ')}"
 
 
 def name_kernels(rows: pd.DataFrame, *, implementations: bool = True) -> str:
-    """Kernels with what ran them and how far they are from their limits.
+    """Kernels, with what ran them where ``implementations``, and how far they are from their limits.
 
-    Of one that ran beside others only the time is told in which it ran, as none is its own.
+    Of a kernel that ran beside others no time is its own. So only the time in which it ran is told.
     """
     return ", ".join(
-        f"{name_kernel(row)} ("
-        + (f"{row['implementation']}, " if implementations and row["implementation"] else "")
-        + (
-            f"running for {milliseconds(row['running_seconds'])} ms beside others)"
-            if row["overlapped"] > TOGETHER
-            else f"{percent(row['of_limit'])} of its limit)"
-        )
+        f"{name_kernel(row)} ({', '.join(_describe_kernel(row, implementations))})"
         for row in rows.to_dict("records")
     )
 
 
-def choose_verb(rows: pd.DataFrame, one: str, several: str) -> str:
-    return one if len(rows) == 1 else several
+def _describe_kernel(row: Mapping[str, Any], implementations: bool) -> list[str]:
+    parts = []
+    if implementations and row["implementation"]:
+        parts.append(row["implementation"])
+    if row["overlapped"] > TOGETHER:
+        parts.append(f"running for {milliseconds(row['running_seconds'])} ms beside others")
+    else:
+        parts.append(f"{percent(row['of_limit'])} of its limit")
+    return parts

@@ -1,28 +1,30 @@
-"""The profiler's XPlane files -> lines of named intervals. The one module that knows their layout.
+"""XPlane files, the traces of TensorFlow's and JAX's profiler -> lines of named events.
 
-XProf's own reader is right about self times, but its tables are empty for XLA and for eager calls
-on CPU, count an operation twice where it allocates, and fail without a word on a damaged file
-(XProf 2.24); so the protobuf is read directly. The descriptor below holds the fields that are used,
-with the numbers of ``xplane.proto``, so that neither TensorFlow nor XProf need be installed.
+No other module knows their layout. The protobuf is read directly, since XProf's own reader (2.24) is
+right about self times only. Its tables are empty for XLA and for eager calls on CPU. They count an
+operation twice where it allocates. On a damaged file it fails without a word. ``_LAYOUT`` holds the
+fields that are used, with the numbers of ``xplane.proto``, so that neither TensorFlow nor XProf need
+be installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-_PICOSECOND = 1e-12
-#: Facts of a kernel that name what launched it.
+from analysis.traces.line import Line, TraceError
+
+_NANOSECOND, _PICOSECOND = 1e-9, 1e-12
+#: Facts of a kernel that name what launched it; the first that is there counts.
 _LAUNCHED_BY = ("hlo_op", "tf_op", "name")
-_INT64, _UINT64, _STRING, _MESSAGE = (
-    getattr(descriptor_pb2.FieldDescriptorProto, f"TYPE_{name}")
-    for name in ("INT64", "UINT64", "STRING", "MESSAGE")
-)
+_INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+_UINT64 = descriptor_pb2.FieldDescriptorProto.TYPE_UINT64
+_STRING = descriptor_pb2.FieldDescriptorProto.TYPE_STRING
+_MESSAGE = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
 #: message -> field -> (number, type, repeated); a type in words is another message.
 _LAYOUT: dict[str, dict[str, tuple[int, int | str, bool]]] = {
     "XSpace": {"planes": (1, "XPlane", True)},
@@ -58,59 +60,6 @@ _LAYOUT: dict[str, dict[str, tuple[int, int | str, bool]]] = {
 }
 
 
-class TraceError(ValueError):
-    """One sentence that names the file and says what is wrong with it."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """The events of one thread, sorted by start, as columns: seconds since the trace began.
-
-    ``kinds`` are places in ``vocabulary``, so that a name is looked at once and not once an event.
-    ``belongs_to`` is, for what ran on a device, the framework's operation that each event is part of.
-    """
-
-    plane: str
-    name: str
-    vocabulary: tuple[str, ...]
-    kinds: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    belongs_to: np.ndarray | None = None
-
-    @property
-    def is_of_gpu(self) -> bool:
-        """Whether it is a stream of a GPU."""
-        return self.plane.startswith("/device:GPU") and self.name.startswith("Stream")
-
-    @property
-    def distinct(self) -> list[str]:
-        """The names that occur."""
-        return [self.vocabulary[kind] for kind in np.unique(self.kinds)]
-
-    @property
-    def names(self) -> np.ndarray:
-        """The name of each event."""
-        return np.array(self.vocabulary, dtype=object)[self.kinds]
-
-    def where(self, wanted: Callable[[str], bool]) -> Line:
-        """The events whose name is ``wanted``."""
-        chosen = np.zeros(len(self.vocabulary), dtype=bool)
-        for kind in np.unique(self.kinds):
-            chosen[kind] = wanted(self.vocabulary[kind])
-        kept = chosen[self.kinds]
-        columns = (self.kinds, self.starts, self.ends, self.belongs_to)
-        return Line(
-            self.plane, self.name, self.vocabulary, *(None if c is None else c[kept] for c in columns)
-        )
-
-    def by_name(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Each name that occurs, with the starts and ends of its events."""
-        for kind in np.unique(self.kinds):
-            of = self.kinds == kind
-            yield self.vocabulary[kind], self.starts[of], self.ends[of]
-
-
 def read_xplane(file: Path) -> list[Line]:
     """Every line that has events. Raises :class:`TraceError`."""
     try:
@@ -123,56 +72,67 @@ def read_xplane(file: Path) -> list[Line]:
         space = build_space_class().FromString(content)
     except message.DecodeError as error:
         raise TraceError(f"{file} is no trace, or was cut off") from error
-    origin = min((line.timestamp_ns for plane in space.planes for line in plane.lines), default=0)
-    lines = [line for plane in space.planes for line in _lines(plane, origin)]
+    origin_ns = min((line.timestamp_ns for plane in space.planes for line in plane.lines), default=0)
+    lines = [line for plane in space.planes for line in _read_plane(plane, origin_ns)]
     if not lines:
         raise TraceError(f"{file} is no trace, or holds no event")
     return lines
 
 
-def _lines(plane: message.Message, origin_ns: int) -> Iterator[Line]:
+def _read_plane(plane: message.Message, origin_ns: int) -> Iterator[Line]:
     """The lines of one plane that have events, all with the plane's vocabulary."""
-    named = {entry.key: entry.value.name for entry in plane.event_metadata}
-    vocabulary = ("", *named.values())
-    place = {key: number for number, key in enumerate(named, start=1)}
+    names = {entry.key: entry.value.name for entry in plane.event_metadata}
+    # An event whose metadata is missing has no name: the first of the vocabulary.
+    places = {key: place for place, key in enumerate(names, start=1)}
+    vocabulary = ("", *names.values())
     facts = {entry.key: entry.value.name for entry in plane.stat_metadata}
-    on_device = plane.name.startswith("/device:")
     for line in plane.lines:
-        events = np.fromiter(
-            ((place.get(event.metadata_id, 0), event.offset_ps, event.duration_ps) for event in line.events),
-            dtype=[("kind", np.int64), ("start", np.int64), ("duration", np.int64)],
-            count=len(line.events),
-        )
-        if not len(events):
+        if not line.events:
             continue
+        events = _read_events(line, places)
         # Of events that start together, the longest first: it holds the others.
         order = np.lexsort((-events["duration"], events["start"]))
         events = events[order]
-        starts = (line.timestamp_ns - origin_ns) * 1e-9 + events["start"] * _PICOSECOND
+        starts = (line.timestamp_ns - origin_ns) * _NANOSECOND + events["start"] * _PICOSECOND
+        belongs_to = None
+        if plane.name.startswith("/device:"):
+            belongs_to = np.array([_find_launcher(event, facts) for event in line.events], dtype=object)[
+                order
+            ]
         yield Line(
-            plane.name,
-            line.name,
-            vocabulary,
-            events["kind"],
-            starts,
-            starts + events["duration"] * _PICOSECOND,
-            np.array([_belongs_to(event, facts) for event in line.events], dtype=object)[order]
-            if on_device
-            else None,
+            plane=plane.name,
+            name=line.name,
+            vocabulary=vocabulary,
+            kinds=events["kind"],
+            starts=starts,
+            ends=starts + events["duration"] * _PICOSECOND,
+            belongs_to=belongs_to,
         )
 
 
-def _belongs_to(event: message.Message, facts: Mapping[int, str]) -> str:
-    """The operation of the framework, or XLA's instruction, that launched what ran on a device."""
-    said = {
-        facts.get(stat.metadata_id): stat.str_value or facts.get(stat.ref_value, "") for stat in event.stats
-    }
-    return next((said[name] for name in _LAUNCHED_BY if said.get(name)), "")
+def _read_events(line: message.Message, places: Mapping[int, int]) -> np.ndarray:
+    """``kind``, and ``start`` and ``duration`` in picoseconds, of each event of ``line``, (N,)."""
+    return np.fromiter(
+        ((places.get(event.metadata_id, 0), event.offset_ps, event.duration_ps) for event in line.events),
+        dtype=[("kind", np.int64), ("start", np.int64), ("duration", np.int64)],
+        count=len(line.events),
+    )
+
+
+def _find_launcher(event: message.Message, facts: Mapping[int, str]) -> str:
+    """The framework's operation, or XLA's instruction, that launched what ran on a device; else empty."""
+    said = {}
+    for stat in event.stats:
+        said[facts.get(stat.metadata_id)] = stat.str_value or facts.get(stat.ref_value, "")
+    for name in _LAUNCHED_BY:
+        if said.get(name):
+            return said[name]
+    return ""
 
 
 @cache
 def build_space_class() -> type[message.Message]:
-    """The class of a whole file."""
+    """The class of a whole file, an ``XSpace``."""
     file = descriptor_pb2.FileDescriptorProto(
         name="separable_conv_bench/xplane.proto", package="separable_conv_bench", syntax="proto3"
     )

@@ -14,7 +14,7 @@ from analysis.cli.main import main
 from analysis.limits import cost, roofline
 from analysis.pairs.table import tabulate_pairs
 from analysis.reasons.explaining import compute_factors, explain_pairs
-from analysis.reasons.operations import compare_stopwatches
+from analysis.reasons.stopwatches import compare_stopwatches
 from analysis.results.loading import load_results
 from analysis.traces.step import KERNELS
 from bench.contract.cases import ConvCase
@@ -84,9 +84,9 @@ def test_a_traced_pair_is_explained_by_operation(tmp_path):
         ]
         assert row["seconds"] == pytest.approx(0.1 * 0.003)
         assert row["flops_per_second"] == pytest.approx(kernel.flops / row["seconds"])
-        least, bound_by = roofline.compute_kernel_limit(kernel, "float32", ceilings)
-        assert row["of_limit"] == pytest.approx(least / row["seconds"])
-        assert row["bound_by"] == bound_by
+        limit = roofline.compute_kernel_limit(kernel, "float32", ceilings)
+        assert row["of_limit"] == pytest.approx(limit.seconds / row["seconds"])
+        assert row["bound_by"] == limit.bound_by
 
 
 def test_what_is_no_convolution_has_no_costs(tmp_path):

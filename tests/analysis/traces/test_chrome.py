@@ -6,7 +6,7 @@ import json
 import pytest
 
 from analysis.traces.formats import chrome
-from analysis.traces.formats.xplane import TraceError
+from analysis.traces.line import TraceError
 from analysis.traces.step import read_trace
 from bench.contract.cases import ConvCase
 
@@ -148,6 +148,8 @@ def test_on_a_gpu_kernels_are_the_operations(tmp_path):
         lambda text: '{"traceEvents": [{"ph": "X", "name": "a"}]}',
         lambda text: '{"traceEvents": [{"ph": "X", "name": "a", "pid": 1, "tid": 1, "ts": "NaN"}]}',
         lambda text: '{"traceEvents": []}',
+        # A convolution whose weights have no sizes.
+        lambda text: text.replace("[64, 1, 3, 3]", '["a", [], null]'),
     ],
 )
 def test_damage_is_one_sentence_that_names_the_file(tmp_path, damage):

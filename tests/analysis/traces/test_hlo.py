@@ -43,8 +43,8 @@ def program():
 
 
 def test_a_convolution_without_metadata_takes_the_type_of_what_uses_it():
-    assert program().op_type("convolution.3") == "DepthwiseConv2dNativeBackpropFilter"
-    assert program().op_type("moving") == "DepthwiseConv2dNativeBackpropFilter"
+    assert program().find_op_type("convolution.3") == "DepthwiseConv2dNativeBackpropFilter"
+    assert program().find_op_type("moving") == "DepthwiseConv2dNativeBackpropFilter"
 
 
 def test_what_multiplies_what_masks_and_what_only_moves_is_told_apart():
@@ -77,7 +77,7 @@ def test_a_program_that_lacks_a_traced_instruction_is_another():
 
 def test_a_computation_that_calls_itself_ends():
     (found,) = hlo.parse_programs(MASKED.replace("add(%lhs, %rhs)", "add(%lhs, %rhs), to_apply=%add"))
-    assert "reduce-window" in found.opcodes("reduce")
+    assert "reduce-window" in found.find_opcodes("reduce")
 
 
 def test_foreign_text_holds_no_program():
@@ -95,4 +95,4 @@ ENTRY %main (p: f32[8,32,32,64]) -> f32[8,32,32,64] {
 """
     (program,) = hlo.parse_programs(text)
     assert [program.multiplies(name) for name in program.entry] == [True, True, False]
-    assert program.op_type("conv.1") == "Conv2D"
+    assert program.find_op_type("conv.1") == "Conv2D"

@@ -5,9 +5,9 @@ import pytest
 
 from analysis.traces import naming
 from analysis.traces.formats import hlo
-from analysis.traces.formats.xplane import TraceError
-from analysis.traces.operations import name_library
-from analysis.traces.step import KERNELS, read_trace
+from analysis.traces.libraries import name_library
+from analysis.traces.line import TraceError
+from analysis.traces.step import COLUMNS, KERNELS, read_trace
 from bench.contract.cases import ConvCase
 from tests.analysis import made_traces
 
@@ -154,6 +154,10 @@ def test_without_its_program_an_instruction_has_its_name_and_no_meaning(tmp_path
         ("_MklTranspose", SEPARABLE, ("transpose", "")),
         ("BiasAddGrad", SEPARABLE, ("bias", "")),
         ("SomethingNew", SEPARABLE, ("SomethingNew", "")),
+        # PyTorch's, and a kernel that nothing launched, whose name looks like one.
+        ("aten::mkldnn_convolution 64x1x3x3", SEPARABLE, ("depthwise", "forward")),
+        ("aten::mkldnn_convolution 64x64x1x1", SEPARABLE, ("pointwise", "forward")),
+        ("at::native::conv_depthwise2d<int, 3>", SEPARABLE, ("pointwise", "forward")),
     ],
 )
 def test_types_of_operations_are_named_whatever_onednn_calls_them(raw, case, expected):
@@ -202,6 +206,13 @@ def test_a_folder_without_a_trace_is_refused_by_name(tmp_path):
 def test_a_trace_of_something_else_is_refused(tmp_path):
     with pytest.raises(TraceError, match="holds no step called bench_step"):
         read(tmp_path, {"main": [("train", 0, 1)]})
+
+
+def test_a_step_in_which_nothing_else_was_traced_has_no_operation(tmp_path):
+    trace = read(tmp_path, {made_traces.CALLER: [("bench_step", 0, 10)]})
+    assert trace.operations.empty
+    assert list(trace.operations.columns) == list(COLUMNS)
+    assert trace.accounted == trace.in_kernels == 0.0
 
 
 NO_TIMES = ('["a"]', '"abc"', "[null]", '{"a": 1}', "[NaN]", "[-1]")

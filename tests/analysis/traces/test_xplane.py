@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.traces.formats import xplane
-from analysis.traces.formats.xplane import TraceError
+from analysis.traces.line import TraceError
 from tests.analysis import made_traces
 
 REAL = sorted(Path(__file__).parents[2].glob("data/traces/*/plugins/profile/*/*.xplane.pb"))

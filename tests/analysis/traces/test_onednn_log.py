@@ -1,7 +1,6 @@
 import pytest
 
-from analysis.traces.formats import primitives
-from analysis.traces.formats.primitives import LogError
+from analysis.traces.formats.onednn_log import LogError, read_primitives
 from bench.contract.cases import ConvCase
 
 SEPARABLE = ConvCase(layer="separable_conv2d", direction="train")
@@ -32,7 +31,7 @@ def steps(*lines, count=1):
 def read(folder, text, case=SEPARABLE):
     log = folder / "onednn.log"
     log.write_text(text)
-    return primitives.read_primitives(log, case)
+    return read_primitives(log, case)
 
 
 def test_executions_are_named_by_operation_role_and_implementation(tmp_path):
@@ -122,4 +121,4 @@ def test_padding_is_read_from_the_memory_formats(tmp_path):
 
 def test_a_missing_log_is_refused_by_name(tmp_path):
     with pytest.raises(LogError, match="cannot read"):
-        primitives.read_primitives(tmp_path / "none.log", SEPARABLE)
+        read_primitives(tmp_path / "none.log", SEPARABLE)
