@@ -1,0 +1,1 @@
+"""The documentation against the project: what a page says must be there."""
