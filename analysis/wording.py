@@ -8,6 +8,11 @@ import math
 FRAMEWORKS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
+def make_printable(text: str) -> str:
+    """``text`` with a question mark for what a terminal would obey: names of files may hold anything."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
 def number(value: float) -> str:
     """Two or three digits, as many as a ratio measured here deserves."""
     if value < 0.995:
@@ -23,13 +28,13 @@ def speed(ratio: float, low: float | None = None, high: float | None = None) -> 
     An interval that says nothing (from 0, or without end) is said to be unknown.
     """
     slow = ratio >= 1
-    if low is not None and high is not None and not (low > 0 and math.isfinite(high)):
-        return f"{speed(ratio)} (interval unknown)"
-    bounds = (low, high) if slow else (high and 1 / high, low and 1 / low)
     text = f"{number(ratio if slow else 1 / ratio)} times as {'slow' if slow else 'fast'}"
     if low is None or high is None:
         return text
-    return f"{text} ({number(bounds[0])} to {number(bounds[1])})"
+    if not (low > 0 and math.isfinite(high)):
+        return f"{text} (interval unknown)"
+    least, most = (low, high) if slow else (1 / high, 1 / low)
+    return f"{text} ({number(least)} to {number(most)})"
 
 
 def milliseconds(seconds: float) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
+
+from bench.contract.writing import replace_files
 
 
 class TakenError(OSError):
@@ -33,7 +34,19 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
         raise TakenError(f"{path} holds measurements, which are not replaced: give --json another name")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    replace_together({path: text})
+    replace_files({path: text})
+
+
+def write_new_file(path: Path, content: bytes) -> None:
+    """All of ``content``, or nothing; what was there before is never replaced.
+
+    Raises :class:`TakenError` where ``path`` exists, ``OSError`` where it cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise TakenError(f"{path} exists already, and is not replaced: give another name")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    replace_files({path: content})
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -54,27 +67,12 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     both = {name: [*earlier.get(name, ()), *digests.get(name, ())] for name in {**earlier, **digests}}
     # At no moment is there a file that the list does not know.
     all_of_it = {LIST: _as_json(both), **contents}
-    replace_together({folder / name: content for name, content in all_of_it.items()})
+    replace_files({folder / name: content for name, content in all_of_it.items()})
     for name in earlier:
         old = folder / name
         if name not in contents and old.is_file() and _is_own(old, earlier[name]):
             old.unlink()
-    replace_together({folder / LIST: _as_json(digests)})
-
-
-def replace_together(contents: Mapping[Path, bytes]) -> None:
-    """Write every file beside its name first, and then give each its name, in their order."""
-    made: dict[Path, Path] = {}
-    try:
-        for path, content in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made[path] = path.with_name(f".{path.name}-{os.getpid()}")
-            made[path].write_bytes(content)
-        for path, new in made.items():
-            os.replace(new, path)
-    finally:
-        for new in made.values():
-            new.unlink(missing_ok=True)
+    replace_files({folder / LIST: _as_json(digests)})
 
 
 def _written_earlier(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from analysis import commands
 from analysis.answers.claims import ClaimAnswer, count_words
 from analysis.environments.changes import Changes
 from analysis.pairs.remedies import describe_gains
-from analysis.reasons.detectors.words import TOGETHER
+from analysis.reasons.detectors.thresholds import TOGETHER
 from analysis.reasons.explanation import Explained, Explanation
 from analysis.results.selection import describe_environment
 from analysis.statistics import verdicts
@@ -52,21 +51,6 @@ def format_explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
         yield f"Trace some comparisons: {commands.TRACE_TELLING}"
 
 
-class StepReporter:
-    """Says what is being done, a line each, once two seconds have gone."""
-
-    _AFTER_SECONDS = 2.0
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
-        self._start = time.monotonic()
-
-    def __call__(self, doing: str) -> None:
-        seconds = time.monotonic() - self._start
-        if seconds > self._AFTER_SECONDS:
-            self._write(f"  {seconds:.0f} s: {doing}")
-
-
 def format_changes(found: Changes) -> Iterator[str]:
     """What differs, every case that changed, and what could not be decided."""
     yield f"base: {describe_environment(found.base)}"
@@ -76,7 +60,7 @@ def format_changes(found: Changes) -> Iterator[str]:
     for warning in found.warnings:
         yield f"warning: {warning}"
     cases = found.cases
-    counts = ", ".join(f"{word} {count}" for word, count in found.counts().items())
+    counts = ", ".join(f"{word} {count}" for word, count in found.count_verdicts().items())
     yield f"Of {len(cases)} cases the new environment is: {counts}."
     known = cases["detectable"].replace(math.inf, math.nan)
     if known.notna().any():

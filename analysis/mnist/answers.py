@@ -28,14 +28,18 @@ def answer_article(rows: pd.DataFrame) -> dict[str, ArticleAnswer]:
     if rows.empty or rows["epochs"].iloc[0] < 2 or are_trials(rows).any():
         return {}
     against = compare_models(rows, SEPARABLE, CONV)
-    found = {"parameters": _parameters(rows), "depth": _depth(rows)}
+    found = {"parameters": _answer_parameters(rows), "depth": _answer_depth(rows)}
     if against:
-        found = {"slower": _slower(against, rows), "less accurate": _less_accurate(against), **found}
+        found = {
+            "slower": _answer_slower(against, rows),
+            "less accurate": _answer_less_accurate(against),
+            **found,
+        }
     return {claim: answer for claim, answer in found.items() if answer}
 
 
-def _slower(found: ModelDifference, rows: pd.DataFrame) -> ArticleAnswer:
-    holds = _decided(found.time.low > 1, found.time.high < 1)
+def _answer_slower(found: ModelDifference, rows: pd.DataFrame) -> ArticleAnswer:
+    holds = _decide(found.time.low > 1, found.time.high < 1)
     return ArticleAnswer(
         holds,
         f'"SeparableConv2D trains slower" {_WORDS[holds]}. Over {found.repeats} repeats of '
@@ -44,37 +48,40 @@ def _slower(found: ModelDifference, rows: pd.DataFrame) -> ArticleAnswer:
     )
 
 
-def _less_accurate(found: ModelDifference) -> ArticleAnswer:
-    holds = _decided(found.accuracy.high < 0, found.accuracy.low > 0)
+def _answer_less_accurate(found: ModelDifference) -> ArticleAnswer:
+    holds = _decide(found.accuracy.high < 0, found.accuracy.low > 0)
     return ArticleAnswer(
         holds,
-        f'"It is less accurate" {_WORDS[holds]}. Test accuracy differs by {format_points(found.accuracy)}, test '
-        f"loss by {_signed(found.loss)}.",
+        f'"It is less accurate" {_WORDS[holds]}. Test accuracy differs by '
+        f"{format_points(found.accuracy)}, test loss by {_format_signed(found.loss)}.",
     )
 
 
-def _parameters(rows: pd.DataFrame) -> ArticleAnswer | None:
+def _answer_parameters(rows: pd.DataFrame) -> ArticleAnswer | None:
     matched, plain = compare_models(rows, MATCHED, CONV), compare_models(rows, MATCHED, SEPARABLE)
     if matched is None or plain is None:
         return None
-    holds = _decided(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)
+    holds = _decide(plain.accuracy.low > 0, plain.accuracy.high <= 0 or matched.accuracy.high < 0)
     return ArticleAnswer(
         holds,
         f'"Fewer parameters may cost the accuracy" {_WORDS[holds]}. With as many parameters as conv, the '
-        f"separable network's accuracy differs from conv's by {format_points(matched.accuracy)}, from the plain "
-        f"separable one's by {format_points(plain.accuracy)}. It trains "
+        f"separable network's accuracy differs from conv's by {format_points(matched.accuracy)}, from the "
+        f"plain separable one's by {format_points(plain.accuracy)}. It trains "
         f"{speed(matched.time.value, matched.time.low, matched.time.high)} as conv.",
     )
 
 
-def _depth(rows: pd.DataFrame) -> ArticleAnswer | None:
+def _answer_depth(rows: pd.DataFrame) -> ArticleAnswer | None:
     """Whether a separable network of another depth is as accurate as conv."""
-    others = {name: compare_models(rows, f"{SEPARABLE}-{name}", CONV) for name in ("deeper", "shallower")}
-    if not all(others.values()):
-        return None
+    others = {}
+    for name in ("deeper", "shallower"):
+        found = compare_models(rows, f"{SEPARABLE}-{name}", CONV)
+        if found is None:
+            return None
+        others[name] = found
     short = all(found.accuracy.high < 0 for found in others.values())
     enough = any(found.accuracy.low > 0 for found in others.values())
-    holds = _decided(short, enough)
+    holds = _decide(short, enough)
     parts = [f"{name} {format_points(found.accuracy)}" for name, found in others.items()]
     return ArticleAnswer(
         holds,
@@ -83,8 +90,10 @@ def _depth(rows: pd.DataFrame) -> ArticleAnswer | None:
     )
 
 
-def _decided(yes: bool, no: bool) -> bool | None:
-    return True if yes else False if no else None
+def _decide(holds: bool, is_refuted: bool) -> bool | None:
+    if holds:
+        return True
+    return False if is_refuted else None
 
 
 _WORDS = {True: "holds here", False: "is refuted here", None: "is undecided here"}
@@ -92,9 +101,8 @@ _WORDS = {True: "holds here", False: "is refuted here", None: "is undecided here
 
 def format_points(estimate: Estimate) -> str:
     """A difference of accuracies in percentage points."""
-    value, low, high = (100 * part for part in (estimate.value, estimate.low, estimate.high))
-    return f"{value:+.2f} points ({low:+.2f} to {high:+.2f})"
+    return f"{100 * estimate.value:+.2f} points ({100 * estimate.low:+.2f} to {100 * estimate.high:+.2f})"
 
 
-def _signed(estimate: Estimate) -> str:
+def _format_signed(estimate: Estimate) -> str:
     return f"{estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -31,7 +34,11 @@ def describe_trainings(results: Results, rows: pd.DataFrame) -> list[str]:
             f"MNIST: only a trial was trained, on {samples['train']:,} samples, which says nothing of the "
             f"full experiment: {commands.TRAIN} runs it."
         ]
-    found = [*(answer.says for answer in answer_article(rows).values()), *_hybrid(rows), *_short(rows)]
+    found = [
+        *(answer.says for answer in answer_article(rows).values()),
+        *_describe_hybrid(rows),
+        *_describe_short(rows),
+    ]
     for row in tabulate_layers_of_a_step(results, rows).to_dict("records"):
         if row["model"] in (CONV, SEPARABLE):
             found.append(
@@ -39,17 +46,17 @@ def describe_trainings(results: Results, rows: pd.DataFrame) -> list[str]:
                 f"{row['layer_1_seconds'] * 1e3:.1f} and {row['layer_2_seconds'] * 1e3:.1f} ms of "
                 f"{row['step_seconds'] * 1e3:.1f} ms, {100 * row['share']:.0f} %."
             )
-    return [*found, *_stopwatch(rows)]
+    return [*found, *_describe_stopwatch(rows)]
 
 
-def _short(rows: pd.DataFrame) -> list[str]:
+def _describe_short(rows: pd.DataFrame) -> list[str]:
     epochs, full = int(rows["epochs"].iloc[0]), load_published()["epochs"]
     if epochs >= full:
         return []
     return [f"MNIST: the models were trained for {epochs} epochs, where the article trained for {full}."]
 
 
-def _hybrid(rows: pd.DataFrame) -> list[str]:
+def _describe_hybrid(rows: pd.DataFrame) -> list[str]:
     parts = []
     for base in (CONV, SEPARABLE):
         found = compare_models(rows, HYBRID, base)
@@ -62,25 +69,26 @@ def _hybrid(rows: pd.DataFrame) -> list[str]:
     return [f"A dense first layer and a separable second: {'; '.join(parts)}."]
 
 
-def _stopwatch(rows: pd.DataFrame) -> list[str]:
+def _describe_stopwatch(rows: pd.DataFrame) -> list[str]:
     """How wrong a stopwatch around each call to ``fit`` would be."""
     ratios = {}
     for model, repeats in rows.groupby("model", sort=False):
-        pairs = [
-            call / own
-            for row in repeats.to_dict("records")
-            for epoch, (own, call) in enumerate(
-                zip(row["seconds"], row["history"].get("call_seconds", ()), strict=False)
-            )
-            if epoch not in row["compiled"]
-        ]
-        if pairs:
-            ratios[model] = float(np.median(pairs))
+        over_epoch = [ratio for row in repeats.to_dict("records") for ratio in _compare_stopwatches(row)]
+        if over_epoch:
+            ratios[model] = float(np.median(over_epoch))
     if not ratios or max(ratios.values()) < 1 + _WORTH_TELLING:
         return []
-    least, most = min(ratios, key=ratios.get), max(ratios, key=ratios.get)
+    least = min(ratios, key=lambda model: ratios[model])
+    most = max(ratios, key=lambda model: ratios[model])
     return [
         f"A stopwatch around each call to fit would have read {number(ratios[least])} ({least}) to "
         f"{number(ratios[most])} ({most}) times the epoch itself, since TensorFlow waits for its input "
         "pipeline's tuning thread when a call ends: time epochs as Keras does."
     ]
+
+
+def _compare_stopwatches(row: Mapping[str, Any]) -> list[float]:
+    """For each steady epoch of a training: the time of the call to ``fit`` over that of the epoch itself."""
+    of_calls = row["history"].get("call_seconds", ())
+    both = enumerate(zip(row["seconds"], of_calls, strict=False))
+    return [call / own for epoch, (own, call) in both if epoch not in row["compiled"]]

@@ -13,14 +13,14 @@ from analysis.mnist.article import CONV, HYBRID, SEPARABLE, load_published
 from analysis.results.tables import Results
 from analysis.statistics.estimates import Estimate, estimate_geometric_mean, estimate_mean
 from bench.contract.cases import ConvCase
+from bench.contract.mnist import BATCH, FIRST_LAYER, SECOND_LAYER
 
-#: The article's network takes this many images a step.
-_BATCH = 250
-#: The isolated convolutions of the article's network, in training (the grid mnist-layers).
-_LAYERS = (
-    {"height": 28, "width": 28, "in_channels": 1, "filters": 32, "input_gradient": False},
-    {"height": 13, "width": 13, "in_channels": 32, "filters": 64},
-)
+#: The kinds of the two convolutions of the models whose steps are looked into.
+_CONVOLUTIONS = {
+    CONV: ("conv2d", "conv2d"),
+    SEPARABLE: ("separable_conv2d", "separable_conv2d"),
+    HYBRID: ("conv2d", "separable_conv2d"),
+}
 
 
 def choose_trainings(results: Results) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def tabulate_models(rows: pd.DataFrame) -> pd.DataFrame:
             "first_epoch_seconds": float(np.median([seconds[0] for seconds in repeats["seconds"]])),
         }
         for name in ("test_accuracy", "test_loss", "microseconds_a_sample"):
-            estimate = _mean(repeats[name])
+            estimate = _estimate_or_value(repeats[name])
             row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
         found.append(row)
     return pd.DataFrame(found)
@@ -89,18 +89,18 @@ def compare_models(rows: pd.DataFrame, model: str, base: str) -> ModelDifference
     )
     if len(pairs) < 2:
         return None
-    ratios = [_paired_time(row) for row in pairs.to_dict("records")]
+    ratios = [_compare_times(row) for row in pairs.to_dict("records")]
     return ModelDifference(
-        model,
-        base,
-        len(pairs),
-        estimate_geometric_mean(ratios),
-        _mean(pairs["test_accuracy"] - pairs["test_accuracy_base"]),
-        _mean(pairs["test_loss"] - pairs["test_loss_base"]),
+        model=model,
+        base=base,
+        repeats=len(pairs),
+        time=estimate_geometric_mean(ratios),
+        accuracy=estimate_mean(list(pairs["test_accuracy"] - pairs["test_accuracy_base"])),
+        loss=estimate_mean(list(pairs["test_loss"] - pairs["test_loss_base"])),
     )
 
 
-def _paired_time(row: dict[str, Any]) -> float:
+def _compare_times(row: dict[str, Any]) -> float:
     """The median over epochs of the ratio of two trainings that took turns; compiling apart."""
     compiled = {*row["compiled"], *row["compiled_base"]}
     both = list(zip(row["seconds"], row["seconds_base"], strict=True))
@@ -108,7 +108,7 @@ def _paired_time(row: dict[str, Any]) -> float:
     return float(np.median(steady or [own / base for own, base in both]))
 
 
-def _mean(values: pd.Series) -> Estimate:
+def _estimate_or_value(values: pd.Series) -> Estimate:
     """Without an interval for a single value."""
     if len(values) < 2:
         return Estimate(float(values.iloc[0]), math.nan, math.nan, 0.0)
@@ -122,26 +122,21 @@ def tabulate_layers_of_a_step(results: Results, rows: pd.DataFrame) -> pd.DataFr
     ``layer_2_seconds`` and their ``share`` of the step. Empty where ``mnist-layers`` was not measured.
     """
     seconds = results.layers.groupby("id")["seconds"].median()
-    common = {"direction": "train", "batch": _BATCH, "padding": "valid", "activation": "relu"}
     found = []
-    for model, kinds in ((CONV, "cc"), (SEPARABLE, "ss"), (HYBRID, "cs")):
+    for model, kinds in _CONVOLUTIONS.items():
         repeats = rows[rows["model"] == model]
-        names = {"c": "conv2d", "s": "separable_conv2d"}
-        ids = [
-            ConvCase(layer=names[kind], **common, **layer).id
-            for kind, layer in zip(kinds, _LAYERS, strict=True)
-        ]
-        if repeats.empty or not set(ids) <= set(seconds.index):
+        first = ConvCase(layer=kinds[0], direction="train", **FIRST_LAYER).id
+        second = ConvCase(layer=kinds[1], direction="train", **SECOND_LAYER).id
+        if repeats.empty or first not in seconds or second not in seconds:
             continue
-        step = float(repeats["microseconds_a_sample"].median()) * 1e-6 * _BATCH
-        first, second = (float(seconds[each]) for each in ids)
+        step = float(repeats["microseconds_a_sample"].median()) * 1e-6 * BATCH
         found.append(
             {
                 "model": model,
                 "step_seconds": step,
-                "layer_1_seconds": first,
-                "layer_2_seconds": second,
-                "share": (first + second) / step,
+                "layer_1_seconds": float(seconds[first]),
+                "layer_2_seconds": float(seconds[second]),
+                "share": float(seconds[first] + seconds[second]) / step,
             }
         )
     return pd.DataFrame(found)

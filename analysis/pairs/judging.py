@@ -74,27 +74,33 @@ def judge_ratios(
     them. From one run, the median of its turns is taken; from several, one ratio a run, since runs are
     what varies.
     """
-    scaled = list(zip(groups, noises, scales or [1.0] * len(groups), strict=True))
-    several = [(rows, scale) for rows, _, scale in scaled if len(rows) > 1]
-    changes = iter(
-        estimate_log_ratios(
-            [[math.log(scale * row["ratio"]) for row in rows] for rows, scale in several],
-            [[row["run"] for row in rows] for rows, _ in several],
-        )
-    )
-    found, p_values = [], []
-    for rows, noise, scale in scaled:
-        if len(rows) > 1:
-            change = next(changes)
-            found.append(change.ratio())
-            p_values.append(change.p)
-        else:
-            turns = [scale * ratio for ratio in rows[0]["ratios"]]
-            found.append(estimate_median(turns))
-            # What one run cannot see is in the noise, so that it is what must be exceeded.
-            p_values.append(sign_test_beyond(turns, noise))
+    scales = scales or [1.0] * len(groups)
+    ratios, p_values = _estimate_ratios(groups, noises, scales)
     rates = control_false_discoveries(p_values)
     return [
         (ratio, verdicts.judge(ratio, noise, rate, len(rows)))
-        for rows, ratio, noise, rate in zip(groups, found, noises, rates, strict=True)
+        for rows, ratio, noise, rate in zip(groups, ratios, noises, rates, strict=True)
     ]
+
+
+def _estimate_ratios(
+    groups: Sequence[Rows], noises: Sequence[float], scales: Sequence[float]
+) -> tuple[list[Estimate], list[float]]:
+    """The ratio of each group, and the p-value of there being a difference."""
+    several = [place for place, rows in enumerate(groups) if len(rows) > 1]
+    log_ratios = estimate_log_ratios(
+        [[math.log(scales[place] * row["ratio"]) for row in groups[place]] for place in several],
+        [[row["run"] for row in groups[place]] for place in several],
+    )
+    by_place = dict(zip(several, log_ratios, strict=True))
+    ratios, p_values = [], []
+    for place, rows in enumerate(groups):
+        if place in by_place:
+            ratios.append(by_place[place].ratio())
+            p_values.append(by_place[place].p)
+        else:
+            turns = [scales[place] * ratio for ratio in rows[0]["ratios"]]
+            ratios.append(estimate_median(turns))
+            # What one run cannot see is in the noise, so that it is what must be exceeded.
+            p_values.append(sign_test_beyond(turns, noises[place]))
+    return ratios, p_values

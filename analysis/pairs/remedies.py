@@ -13,6 +13,7 @@ from analysis.statistics import verdicts
 from analysis.statistics.estimates import Estimate
 from analysis.wording import number
 from bench.contract.cases import ConvCase
+from bench.contract.remedies import DENSE_INSTEAD
 
 HELPS, HARMS, NO_HELP, UNDECIDED = "helps", "makes it slower", "does not help", "undecided"
 _VERDICTS = {
@@ -21,8 +22,6 @@ _VERDICTS = {
     verdicts.SAME: NO_HELP,
     verdicts.UNDECIDED: UNDECIDED,
 }
-#: Each other layer is measured in lock-step anyway.
-DENSE_INSTEAD = "Conv2D instead"
 _COLUMNS = ("name", "case_id", "case", "remedied", "gain", "low", "high", "replicates", "verdict")
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from statistics import median
+from typing import Any
 
 import pandas as pd
 
@@ -17,7 +20,13 @@ from bench.contract.cases import DENSE_OF, DIRECTIONS, FIELDS
 #: What identifies a comparison: every field of its cases but the layer.
 SETTINGS = tuple(name for name in FIELDS if name != "layer")
 _OF_LAYERS = (
-    *("seconds", "flops", "bytes", "flops_per_second", "bytes_per_second", "limit_seconds", "of_limit"),
+    "seconds",
+    "flops",
+    "bytes",
+    "flops_per_second",
+    "bytes_per_second",
+    "limit_seconds",
+    "of_limit",
     "call_share",
 )
 
@@ -33,32 +42,33 @@ def tabulate_pairs(results: Results) -> pd.DataFrame:
     """
     layers = roofline.limit_layers(results)
     layers = layers[layers["ratio"].notna()]
-    both: dict[str, tuple[list, list]] = {}
+    dense: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    separable: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in layers.to_dict("records"):
-        both.setdefault(row["pair"], ([], []))[row["layer"] in DENSE_OF].append(row)
-    pairs = [(dense, separable) for dense, separable in both.values() if dense and separable]
+        side = separable if row["layer"] in DENSE_OF else dense
+        side[row["pair"]].append(row)
+    pairs = [pair for pair in dict.fromkeys(layers["pair"]) if pair in dense and pair in separable]
     noise = ControlNoise(results.layers)
-    noises = [noise.of(separable[0]["case"], len(separable)) for _, separable in pairs]
-    judged = judge_ratios([separable for _, separable in pairs], noises)
-    rows = [
-        _row(dense, separable, *verdict, threshold)
-        for (dense, separable), verdict, threshold in zip(pairs, judged, noises, strict=True)
-    ]
-    return pd.DataFrame(sorted(rows, key=_natural_order))
+    noises = [noise.of(separable[pair][0]["case"], len(separable[pair])) for pair in pairs]
+    judged = judge_ratios([separable[pair] for pair in pairs], noises)
+    rows = []
+    for pair, (ratio, verdict), threshold in zip(pairs, judged, noises, strict=True):
+        rows.append(_build_row(dense[pair], separable[pair], ratio, verdict, threshold))
+    return pd.DataFrame(sorted(rows, key=_order_naturally))
 
 
-def _natural_order(row: dict[str, object]) -> tuple:
+def _order_naturally(row: Mapping[str, Any]) -> tuple:
     """Names with their numbers as numbers; then everything as it reads, directions as they happen."""
     name = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", row["name"])]
     settings = [row[key] for key in SETTINGS if key != "direction"]
     return (name, *settings, DIRECTIONS.index(row["direction"]))
 
 
-def _row(
+def _build_row(
     dense: Rows, separable: Rows, ratio: Estimate, verdict: Verdict, threshold: float
-) -> dict[str, object]:
+) -> dict[str, Any]:
     case = separable[0]["case"]
-    row = {
+    row: dict[str, Any] = {
         "pair": separable[0]["pair"],
         "dense_case": dense[0]["case"],
         "separable_case": case,

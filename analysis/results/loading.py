@@ -1,30 +1,29 @@
-"""Saved files -> tidy tables. Several files of one environment are replicates."""
+"""Saved runs -> tidy tables. Several runs of one environment are replicates."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.results.files import read_file
-from analysis.results.rows import (
-    CEILING_COLUMNS,
-    CONTRAST_COLUMNS,
-    LAYER_COLUMNS,
-    REMEDY_COLUMNS,
-    TRAINING_COLUMNS,
-    guess_kind,
-    read_case,
-    read_contrast,
-    read_layer,
-    read_remedy,
-    read_training,
-    read_turns_with,
-)
+from analysis.results import rows
+from analysis.results.files import read_runs
 from analysis.results.tables import Results
 from bench.contract.fingerprint import compute_digest
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """One run as it was saved, and the file that it was met in."""
+
+    file: Path
+    content: Mapping[str, Any]
+    #: What the run is known by, wherever its file is met.
+    identity: str
 
 
 def load_results(files: Iterable[Path]) -> Results:
@@ -33,86 +32,66 @@ def load_results(files: Iterable[Path]) -> Results:
     A run counts once, in however many files it was saved. Raises :class:`ResultsError` where a file is cut
     off, foreign, of a newer schema or without one.
     """
-    saved, copies = _each_once((file, read_file(file)) for file in files)
-    saved.sort(key=lambda item: item[1]["datetime"])
-    notes = (
-        [f"{len(copies)} file(s) hold runs that others hold too, and are ignored: {_some(copies)}"]
-        if copies
-        else []
-    )
-    runs, layers, ceilings, refused, remedies, contrasts, trainings = [], [], [], [], [], [], []
-    for run, (file, content) in enumerate(saved):
-        environment = content["machine_info"]["environment"]
-        runs.append(
-            {
-                "run": run,
-                "identity": _identity(content),
-                "file": str(file),
-                "datetime": content["datetime"],
-                "fingerprint": environment["fingerprint"],
-                "environment": environment,
-                "turns_with": read_turns_with(content["machine_info"].get("run", {})),
-                **{f"run_{key}": value for key, value in content["machine_info"].get("run", {}).items()},
-            }
+    kept, copies = _keep_each_once(read_saved_runs(files))
+    kept.sort(key=lambda run: run.content["datetime"])
+    notes = []
+    if copies:
+        notes.append(
+            f"{len(copies)} file(s) hold runs that others hold too, and are ignored: {_name_some(copies)}"
         )
-        for row in content["benchmarks"]:
-            if "ceiling" in row["extra_info"]:
-                ceilings.append({"run": run, **row["extra_info"]["ceiling"], "seconds": row["stats"]["min"]})
-            elif "remedy" in row["extra_info"]:
-                remedies.append({"run": run, **read_remedy(file, row)})
-            elif "contrast" in row["extra_info"]:
-                contrasts.append({"run": run, **read_contrast(file, row)})
-            elif "training" in row["extra_info"]:
-                trainings.append({"run": run, **read_training(row)})
-            else:
-                layers.append({"run": run, **read_layer(file, row)})
-        for entry in content.get("not_measured", ()):
-            case = read_case(file, entry["case"])
-            kind = entry.get("kind") or guess_kind(entry["reason"])
-            refused.append({"run": run, "case": case, "id": case.id, "reason": entry["reason"], "kind": kind})
+    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for number, run in enumerate(kept):
+        tables["runs"].append({"run": number, **rows.read_run(run.file, run.identity, run.content)})
+        for kind, row in rows.read_rows(run.file, run.content["benchmarks"]):
+            tables[kind].append({"run": number, **row})
+        for refusal in run.content.get("not_measured", ()):
+            tables["not_measured"].append({"run": number, **rows.read_refusal(run.file, refusal)})
+
+    def tabulate(name: str) -> pd.DataFrame:
+        return pd.DataFrame(tables[name], columns=["run", *rows.COLUMNS[name]])
+
     return Results(
-        pd.DataFrame(runs),
-        pd.DataFrame(layers, columns=["run", *LAYER_COLUMNS]),
-        pd.DataFrame(ceilings, columns=["run", *CEILING_COLUMNS]),
-        pd.DataFrame(refused, columns=["run", "case", "id", "reason", "kind"]),
-        pd.DataFrame(remedies, columns=["run", *REMEDY_COLUMNS]),
-        pd.DataFrame(contrasts, columns=["run", *CONTRAST_COLUMNS]),
-        pd.DataFrame(trainings, columns=["run", *TRAINING_COLUMNS]),
-        tuple(notes),
+        runs=pd.DataFrame(tables["runs"]),
+        layers=tabulate("layers"),
+        ceilings=tabulate("ceilings"),
+        not_measured=tabulate("not_measured"),
+        remedies=tabulate("remedies"),
+        contrasts=tabulate("contrasts"),
+        trainings=tabulate("trainings"),
+        notes=tuple(notes),
     )
 
 
-def _each_once(
-    read: Iterable[tuple[Path, dict[str, Any]]],
-) -> tuple[list[tuple[Path, dict[str, Any]]], list[Path]]:
-    """Every run once, in the file that holds most of it; and the files that are then left."""
-    by_identity: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
-    for file, content in read:
-        by_identity.setdefault(_identity(content), []).append((file, content))
+def read_saved_runs(files: Iterable[Path]) -> list[SavedRun]:
+    """Every run in every file. Raises :class:`ResultsError`."""
+    return [SavedRun(file, content, _identify(content)) for file in files for content in read_runs(file)]
+
+
+def _keep_each_once(runs: Iterable[SavedRun]) -> tuple[list[SavedRun], list[Path]]:
+    """Every run once, from the file that holds most of it; and the files that hold it again."""
+    by_identity: dict[str, list[SavedRun]] = defaultdict(list)
+    for run in runs:
+        by_identity[run.identity].append(run)
     kept, copies = [], []
     for alike in by_identity.values():
-        best = max(alike, key=lambda item: len(item[1]["benchmarks"]))
+        best = max(alike, key=lambda run: len(run.content["benchmarks"]))
         kept.append(best)
-        copies += [file for file, _ in alike if file is not best[0]]
-    return kept, copies
+        copies += [run.file for run in alike if run is not best]
+    return kept, list(dict.fromkeys(copies))
 
 
-def _identity(content: Mapping[str, Any]) -> str:
-    """What a run is known by: made when it was measured, or, in older files, a digest of its samples."""
+def _identify(content: Mapping[str, Any]) -> str:
+    """The identity that was made when the run was measured or, in older files, a digest of its samples."""
     machine = content["machine_info"]
     if "identity" in machine:
         return machine["identity"]
-    samples = [
-        [
-            row["name"],
-            *(row["stats"][name] for name in ("median", "q1", "q3", "min", "rounds")),
-            row["extra_info"],
-        ]
-        for row in content["benchmarks"]
-    ]
+    samples = []
+    for row in content["benchmarks"]:
+        stats = [row["stats"][name] for name in ("median", "q1", "q3", "min", "rounds")]
+        samples.append([row["name"], *stats, row["extra_info"]])
     return compute_digest({"environment": machine["environment"]["fingerprint"], "samples": samples})
 
 
-def _some(files: Sequence[Path]) -> str:
+def _name_some(files: Sequence[Path]) -> str:
     named = ", ".join(str(file) for file in files[:3])
     return f"{named} and {len(files) - 3} more" if len(files) > 3 else named

@@ -1,47 +1,127 @@
-"""One saved row -> one row of a table."""
+"""What was saved of a run -> rows of tables (see ``tables.Results``)."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from analysis.results.files import ResultsError
 from bench.contract.cases import DIED, DISAGREES, FIELDS, UNSUPPORTED, ConvCase
 
+#: The columns of each table, beside ``run``.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "layers": (
+        "case",
+        "id",
+        *FIELDS,
+        "shape",
+        "pair",
+        "name",
+        "seconds",
+        "seconds_q1",
+        "seconds_q3",
+        "seconds_min",
+        "rounds",
+        "ratio",
+        "ratios",
+        "control_ratio",
+        "first_call_seconds",
+        "settled",
+        "contaminated",
+        "unchecked",
+        "trace",
+        "turns",
+        "together",
+    ),
+    "ceilings": (
+        "kind",
+        "device",
+        "dtype",
+        "mode",
+        "size",
+        "repeats",
+        "flops",
+        "bytes",
+        "working_set_bytes",
+        "seconds",
+    ),
+    "not_measured": ("case", "id", "reason", "kind"),
+    "remedies": ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated"),
+    "contrasts": ("case", "base", "ratio", "ratios", "settled", "contaminated"),
+    "trainings": (
+        "model",
+        "question",
+        "repeat",
+        "seed",
+        "epochs",
+        "parameters",
+        "samples",
+        "history",
+        "seconds",
+        "compiled",
+        "microseconds_a_sample",
+        "test_loss",
+        "test_accuracy",
+    ),
+}
 
-def guess_kind(reason: str) -> str:
-    """Of files that do not say it."""
-    if "disagrees with NumPy" in reason:
-        return DISAGREES
-    if reason.startswith(("killed the process", "took longer than", "the process died")):
-        return DIED
-    return UNSUPPORTED
+
+def read_run(file: Path, identity: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a run itself; what it was asked for has columns that begin with ``run_``."""
+    environment = content["machine_info"]["environment"]
+    asked = content["machine_info"].get("run", {})
+    campaign = asked.get("campaign")
+    return {
+        "identity": identity,
+        "file": str(file),
+        "datetime": content["datetime"],
+        "fingerprint": environment["fingerprint"],
+        "environment": environment,
+        "turns_with": (campaign["id"], campaign["replicate"]) if campaign else None,
+        **{f"run_{name}": value for name, value in asked.items()},
+    }
 
 
-LAYER_COLUMNS = (
-    *("case", "id", *FIELDS, "shape", "pair", "name", "seconds", "seconds_q1", "seconds_q3", "seconds_min"),
-    *("rounds", "ratio", "ratios", "control_ratio", "control_ratios", "first_call_seconds", "settled"),
-    *("contaminated", "unchecked", "trace", "turns", "together"),
-)
-REMEDY_COLUMNS = ("name", "case", "remedied", "ratio", "ratios", "settled", "contaminated")
-CONTRAST_COLUMNS = ("case", "base", "ratio", "ratios", "settled", "contaminated")
-TRAINING_COLUMNS = (
-    *("model", "question", "repeat", "seed", "epochs", "parameters", "samples", "history", "seconds"),
-    *("compiled", "microseconds_a_sample", "test_loss", "test_accuracy"),
-)
-CEILING_COLUMNS = (
-    *("kind", "device", "dtype", "mode", "size", "repeats", "flops", "bytes", "working_set_bytes", "seconds"),
-)
+def read_rows(file: Path, saved: Iterable[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Of each saved row of a run, the name of the table that it belongs to, and its row there.
+
+    Raises :class:`ResultsError`.
+    """
+    read = [_read_row(file, row) for row in saved]
+    _add_ratios(file, [row for table, row in read if table == "layers"])
+    return read
 
 
-def read_layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+def _read_row(file: Path, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    info = row["extra_info"]
+    if "ceiling" in info:
+        return "ceilings", {**info["ceiling"], "seconds": row["stats"]["min"]}
+    if "remedy" in info:
+        return "remedies", _read_remedy(file, info)
+    if "contrast" in info:
+        return "contrasts", _read_contrast(file, info)
+    if "training" in info:
+        return "trainings", _read_training(info["training"])
+    return "layers", _read_layer(file, row)
+
+
+def read_refusal(file: Path, refusal: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a case that was not measured."""
+    case = _read_case(file, refusal["case"])
+    kind = refusal.get("kind") or _guess_kind(refusal["reason"])
+    return {"case": case, "id": case.id, "reason": refusal["reason"], "kind": kind}
+
+
+def _read_layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     info, stats = row["extra_info"], row["stats"]
-    case = read_case(file, info["case"])
+    case = _read_case(file, info["case"])
     if info["pair"] not in (case.comparison, case.id):
         raise ResultsError(f"{file} counts {case.id} to a comparison that is not its own")
-    paired, control, turns = info["paired"] or {}, info.get("control") or {}, info.get("turns") or {}
+    paired = info["paired"] or {}
+    control = info.get("control") or {}
+    turns = info.get("turns") or {}
     return {
         "case": case,
         "id": case.id,
@@ -57,54 +137,64 @@ def read_layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "ratio": paired.get("ratio"),
         "ratios": paired.get("ratios"),
         "control_ratio": control.get("ratio"),
-        "control_ratios": control.get("ratios"),
         "first_call_seconds": info["first_call_seconds"],
         "settled": info["settled"],
-        "contaminated": bool((info.get("noise") or {}).get("contaminated")),
+        "contaminated": _is_contaminated(info),
         "unchecked": info.get("unchecked"),
-        "trace": _trace_folder(file, info.get("trace")),
+        "trace": _find_trace_folder(file, info.get("trace")),
         "turns": turns.get("seconds"),
         "together": turns.get("together"),
     }
 
 
-def read_remedy(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
-    info = row["extra_info"]
+def _add_ratios(file: Path, layers: Iterable[dict[str, Any]]) -> None:
+    """The ratios of turns, which a packed file leaves out: own time over that of the dense layer."""
+    layers = list(layers)
+    dense_turns = {row["pair"]: row["turns"] for row in layers if row["case"].is_dense}
+    for row in layers:
+        if row["ratio"] is None or row["ratios"] is not None:
+            continue
+        own, dense = row["turns"], dense_turns.get(row["pair"])
+        if not own or not dense or len(own) != len(dense):
+            raise ResultsError(f"{file} holds {row['id']} without the turns that its ratio is of")
+        row["ratios"] = [one / other for one, other in zip(own, dense, strict=True)]
+
+
+def _read_remedy(file: Path, info: Mapping[str, Any]) -> dict[str, Any]:
     remedy = info["remedy"]
     return {
         "name": remedy["name"],
-        "case": read_case(file, remedy["case"]),
-        "remedied": read_case(file, remedy["remedied"]),
-        **_against(info),
+        "case": _read_case(file, remedy["case"]),
+        "remedied": _read_case(file, remedy["remedied"]),
+        **_read_ratio(info),
     }
 
 
-def read_contrast(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
-    info = row["extra_info"]
+def _read_contrast(file: Path, info: Mapping[str, Any]) -> dict[str, Any]:
+    contrast = info["contrast"]
     return {
-        "case": read_case(file, info["contrast"]["case"]),
-        "base": read_case(file, info["contrast"]["base"]),
-        **_against(info),
+        "case": _read_case(file, contrast["case"]),
+        "base": _read_case(file, contrast["base"]),
+        **_read_ratio(info),
     }
 
 
-def _against(info: Mapping[str, Any]) -> dict[str, Any]:
+def _read_ratio(info: Mapping[str, Any]) -> dict[str, Any]:
     """What was measured of one case against another."""
     return {
         "ratio": info["paired"]["ratio"],
         "ratios": info["paired"]["ratios"],
         "settled": bool(info.get("settled", True)),
-        "contaminated": bool((info.get("noise") or {}).get("contaminated")),
+        "contaminated": _is_contaminated(info),
     }
 
 
-def read_training(row: Mapping[str, Any]) -> dict[str, Any]:
-    training = row["extra_info"]["training"]
+def _read_training(training: Mapping[str, Any]) -> dict[str, Any]:
     seconds = training["history"]["seconds"]
     compiled = training.get("compiled", [0])
     steady = [taken for epoch, taken in enumerate(seconds) if epoch not in compiled] or seconds
     return {
-        **{name: training.get(name) for name in TRAINING_COLUMNS},
+        **{name: training.get(name) for name in COLUMNS["trainings"]},
         "question": training.get("question", ""),
         "seconds": seconds,
         "compiled": compiled,
@@ -112,25 +202,36 @@ def read_training(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_turns_with(run: Mapping[str, Any]) -> tuple[str, int] | None:
-    campaign = run.get("campaign")
-    return (campaign["id"], campaign["replicate"]) if campaign else None
+def _is_contaminated(info: Mapping[str, Any]) -> bool:
+    return bool((info.get("noise") or {}).get("contaminated"))
 
 
-def _trace_folder(file: Path, trace: str | None) -> Path | None:
+def _find_trace_folder(file: Path, trace: str | None) -> Path | None:
     """Where a case's trace lies: below the working folder, or beside the folder of its result file.
 
     A file may name no other place: it is data, and may come from anybody.
     """
     if not trace or Path(trace).is_absolute() or ".." in Path(trace).parts:
         return None
-    try:
-        return next((folder for folder in (Path(trace), file.parent.parent / trace) if folder.is_dir()), None)
-    except (OSError, ValueError):  # a name that no folder can have
-        return None
+    for folder in (Path(trace), file.parent.parent / trace):
+        try:
+            if folder.is_dir():
+                return folder
+        except (OSError, ValueError):  # a name that no folder can have
+            return None
+    return None
 
 
-def read_case(file: Path, fields: Mapping[str, Any]) -> ConvCase:
+def _guess_kind(reason: str) -> str:
+    """The kind of a refusal in files that do not say it."""
+    if "disagrees with NumPy" in reason:
+        return DISAGREES
+    if reason.startswith(("killed the process", "took longer than", "the process died")):
+        return DIED
+    return UNSUPPORTED
+
+
+def _read_case(file: Path, fields: Mapping[str, Any]) -> ConvCase:
     try:
         return ConvCase.from_dict(fields)
     except ValueError as error:

@@ -21,8 +21,8 @@ def load_selected(wanted: str, storage: Path) -> Results:
     such as ``tensorflow=2.20``, ``onednn=off`` or ``flags.OMP_NUM_THREADS=1``, which every run must meet;
     with conditions alone, the runs in ``storage`` are looked through. Raises :class:`ResultsError`.
     """
-    paths, conditions = _parts(wanted)
-    kept = _kept(load_results(find_files(paths or [storage])), conditions, wanted)
+    paths, conditions = _parse(wanted)
+    kept = _keep_meeting(load_results(find_files(paths or [storage])), conditions, wanted)
     environments = {
         run["fingerprint"]: describe_environment(run["environment"]) for run in kept.runs.to_dict("records")
     }
@@ -39,10 +39,13 @@ def select_runs(wanted: str, everything: Results) -> Results:
 
     Raises :class:`ResultsError` where there are none, or where it holds something else than conditions.
     """
-    matches = [_CONDITION.match(part.strip()) for part in wanted.split(",")]
-    if not all(matches):
-        raise ResultsError(f"{wanted!r} is no list of conditions such as backend=jax,onednn=off")
-    return _kept(everything, {match[1]: match[2] for match in matches}, wanted)
+    conditions = {}
+    for part in wanted.split(","):
+        match = _CONDITION.match(part.strip())
+        if not match:
+            raise ResultsError(f"{wanted!r} is no list of conditions such as backend=jax,onednn=off")
+        conditions[match[1]] = match[2]
+    return _keep_meeting(everything, conditions, wanted)
 
 
 def describe_environment(environment: Mapping[str, Any]) -> str:
@@ -57,7 +60,7 @@ def describe_environment(environment: Mapping[str, Any]) -> str:
     return f"{', '.join(f'{name} {value}' for name, value in facts.items())} ({environment['fingerprint']})"
 
 
-def _kept(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
+def _keep_meeting(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
     runs = found.runs.to_dict("records")
     kept = {run["run"] for run in runs if _meets(run["environment"], conditions)}
     if not kept:
@@ -66,14 +69,16 @@ def _kept(found: Results, conditions: Mapping[str, str], wanted: str) -> Results
     return found.of_runs(kept)
 
 
-def _parts(wanted: str) -> tuple[list[Path], dict[str, str]]:
-    paths, conditions = [], {}
-    for part in filter(None, (part.strip() for part in wanted.split(","))):
+def _parse(wanted: str) -> tuple[list[Path], dict[str, str]]:
+    paths: list[Path] = []
+    conditions: dict[str, str] = {}
+    for part in wanted.split(","):
+        part = part.strip()
         match = _CONDITION.match(part)
         # A file may be called so, too.
         if match and not Path(part).exists():
             conditions[match[1]] = match[2]
-        else:
+        elif part:
             paths.append(Path(part))
     if not paths and not conditions:
         raise ResultsError("name a result file, a folder, or a condition such as tensorflow=2.20")
@@ -81,16 +86,16 @@ def _parts(wanted: str) -> tuple[list[Path], dict[str, str]]:
 
 
 def _meets(environment: Mapping[str, Any], conditions: Mapping[str, str]) -> bool:
-    return all(_is(_fact(environment, name.split(".")), value) for name, value in conditions.items())
+    return all(_equals(_find_fact(environment, name.split(".")), value) for name, value in conditions.items())
 
 
-def _fact(facts: Any, names: Sequence[str]) -> Any:
+def _find_fact(facts: Any, names: Sequence[str]) -> Any:
     for name in names:
         facts = facts.get(name) if isinstance(facts, Mapping) else None
     return facts
 
 
-def _is(fact: Any, wanted: str) -> bool:
+def _equals(fact: Any, wanted: str) -> bool:
     """``2.20`` is also every ``2.20.x``."""
     text = "" if fact is None else str(fact)
     return text == wanted or text.startswith(f"{wanted}.")

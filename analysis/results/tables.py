@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +58,17 @@ class Results:
 
     def of_runs(self, kept: Set[int]) -> Results:
         """Those runs alone."""
-        tables = (table[table["run"].isin(kept)].reset_index(drop=True) for table in self._tables())
-        return Results(*tables, notes=self.notes)
 
-    def _tables(self) -> tuple[pd.DataFrame, ...]:
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "notes")
+        def keep(table: pd.DataFrame) -> pd.DataFrame:
+            return table[table["run"].isin(kept)].reset_index(drop=True)
+
+        return Results(
+            runs=keep(self.runs),
+            layers=keep(self.layers),
+            ceilings=keep(self.ceilings),
+            not_measured=keep(self.not_measured),
+            remedies=keep(self.remedies),
+            contrasts=keep(self.contrasts),
+            trainings=keep(self.trainings),
+            notes=self.notes,
+        )

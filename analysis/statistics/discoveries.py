@@ -14,7 +14,7 @@ from scipy import special
 def sign_test_beyond(ratios: Sequence[float], margin: float) -> float:
     """The sign test's p-value of the median of ``ratios`` being no further from 1 than ``margin``.
 
-    Two-sided, of independent ratios; it agrees with the interval of :func:`median`.
+    Two-sided, of independent ratios; it agrees with the interval of ``estimate_median``.
     """
     logs, border = np.log(np.asarray(ratios, dtype=float)), math.log1p(margin)
     most = max(int((logs > border).sum()), int((logs < -border).sum()))
@@ -22,15 +22,13 @@ def sign_test_beyond(ratios: Sequence[float], margin: float) -> float:
 
 
 def control_false_discoveries(p_values: Sequence[float]) -> np.ndarray:
-    """Benjamini and Hochberg's adjusted p-values; what is missing stays missing and does not count.
+    """Benjamini and Hochberg's adjusted p-values; what is missing stays missing and does not count."""
+    # Imported here: scipy.stats takes half a second to load.
+    from scipy.stats import false_discovery_control
 
-    Of m sorted p-values the i-th becomes the least of p m / rank over all from the i-th on, at most 1.
-    """
-    p = np.asarray(p_values, dtype=float)
-    adjusted = np.full(len(p), np.nan)
-    order = np.argsort(p)[: int((~np.isnan(p)).sum())]  # missing ones are sorted to the end
-    rates = p[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(rates[::-1])[::-1])
+    adjusted = np.array(p_values, dtype=float)
+    known = ~np.isnan(adjusted)
+    adjusted[known] = false_discovery_control(adjusted[known])
     return adjusted
 
 

@@ -46,7 +46,8 @@ def estimate_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Es
     numbers = np.asarray(values, dtype=float)
     if len(numbers) < 2:
         raise ValueError("one value has no interval")
-    centre, error = float(np.mean(numbers)), float(np.std(numbers, ddof=1)) / math.sqrt(len(numbers))
+    centre = float(np.mean(numbers))
+    error = float(np.std(numbers, ddof=1)) / math.sqrt(len(numbers))
     reach = float(special.stdtrit(len(numbers) - 1, 0.5 + confidence / 2)) * error
     return Estimate(centre, centre - reach, centre + reach, confidence)
 
@@ -59,4 +60,4 @@ def estimate_geometric_mean(ratios: Sequence[float], confidence: float = CONFIDE
     if len(ratios) < 2:
         raise ValueError("one ratio has no interval")
     logs = estimate_mean(np.log(np.asarray(ratios, dtype=float)), confidence)
-    return Estimate(*map(math.exp, (logs.value, logs.low, logs.high)), confidence)
+    return Estimate(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high), confidence)

@@ -39,8 +39,8 @@ class Prior:
         seen = [(v, d) for v, d in zip(variances, degrees, strict=True) if d > 0 and v > 0]
         if len(seen) < _LEAST_SAMPLES:
             return NO_PRIOR
-        variance, half = (np.array(column, dtype=float) for column in zip(*seen, strict=True))
-        half /= 2
+        variance = np.array([v for v, _ in seen], dtype=float)
+        half = np.array([d for _, d in seen], dtype=float) / 2
         logs = np.log(variance) - special.digamma(half) + np.log(half)
         beyond_chance = np.var(logs, ddof=1) - float(np.mean(special.polygamma(1, half)))
         most = float(2 * half.sum())
@@ -107,15 +107,14 @@ class LogRatio:
 
     def ratio(self, confidence: float = CONFIDENCE) -> Estimate:
         """As a ratio with its interval."""
+        if not self.degrees:
+            return Estimate(math.exp(self.value), low=0.0, high=math.inf, confidence=0.0)
         reach = self.reach(confidence)
-        low, high = (
-            (self.value - reach, self.value + reach) if math.isfinite(reach) else (-math.inf, math.inf)
-        )
         return Estimate(
             math.exp(self.value),
-            math.exp(low),
-            math.exp(high) if math.isfinite(high) else math.inf,
-            confidence if self.degrees else 0.0,
+            low=math.exp(self.value - reach),
+            high=math.exp(self.value + reach),
+            confidence=confidence,
         )
 
 
@@ -146,7 +145,7 @@ def estimate_log_differences(
 ) -> list[LogRatio]:
     """The mean of each of ``samples`` less that of its base, of logarithms of times, one value a run.
 
-    One variance for both; otherwise as :func:`changes`.
+    One variance for both; otherwise as :func:`estimate_log_ratios`.
     """
     every = list(zip(samples, bases, runs, base_runs, strict=True))
     return _moderated(

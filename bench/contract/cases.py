@@ -30,11 +30,17 @@ REFUSALS = (UNSUPPORTED, DISAGREES, DIED)
 #: The dense layer that each separable layer stands in for.
 DENSE_OF = {"separable_conv2d": "conv2d", "separable_conv1d": "conv1d"}
 #: Ways to write a layer that say the same: a Conv2D with a group a channel is a depthwise layer, and m
-#: depthwise layers side by side are one with depth multiplier m. Measured as remedies (bench.remedies).
+#: depthwise layers side by side are one with depth multiplier m. Measured as remedies (``bench.plan.remedies``).
 GROUPED, SPLIT = "grouped_conv2d", "split_separable_conv2d"
 LAYERS = (
-    *("conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"),
-    *(GROUPED, SPLIT),
+    "conv2d",
+    "separable_conv2d",
+    "depthwise_conv2d",
+    "pointwise_conv2d",
+    "conv1d",
+    "separable_conv1d",
+    GROUPED,
+    SPLIT,
 )
 
 #: No size is larger: what 64 bits hold. Larger numbers are nobody's layer, and no table takes them.
@@ -154,17 +160,18 @@ class ConvCase:
     @property
     def dilated_kernel(self) -> tuple[int, int]:
         """Pixels that the kernel spans on each axis: (k - 1) d + 1."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))
+        height, width = self.kernel_size
+        return (height - 1) * self.dilation_rate[0] + 1, (width - 1) * self.dilation_rate[1] + 1
 
     @property
     def output_size(self) -> tuple[int, int]:
         """(height, width) of the output, by TensorFlow's rules for 'same' and 'valid'."""
+        return self._output_extent(self.height, axis=0), self._output_extent(self.width, axis=1)
+
+    def _output_extent(self, size: int, axis: int) -> int:
         if self.padding == "same":
-            return tuple(-(-n // s) for n, s in zip((self.height, self.width), self.strides, strict=True))
-        return tuple(
-            (n - extent) // s + 1
-            for n, extent, s in zip((self.height, self.width), self.dilated_kernel, self.strides, strict=True)
-        )
+            return -(-size // self.strides[axis])  # rounded up
+        return (size - self.dilated_kernel[axis]) // self.strides[axis] + 1
 
     @property
     def shape(self) -> str:
@@ -219,7 +226,10 @@ class ConvCase:
         unknown = sorted(set(fields) - set(FIELDS))
         if unknown:
             raise ValueError(f"a case has no field {quote(unknown[0])}; it has: {', '.join(FIELDS)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
+        return cls(**values)
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(ConvCase))

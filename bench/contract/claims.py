@@ -38,8 +38,11 @@ class Trial:
 
     def on(self, device: str) -> Trial:
         """The same on another device."""
-        moved = (dataclasses.replace(case, device=device) for case in (self.case, self.base))
-        return Trial(*moved, self.expects, self.at_least)
+        return dataclasses.replace(
+            self,
+            case=dataclasses.replace(self.case, device=device),
+            base=dataclasses.replace(self.base, device=device),
+        )
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,12 @@ def load_claims() -> tuple[Claim, ...]:
     content = json.loads(resources.files("bench.contract").joinpath("claims.json").read_text("utf-8"))
     return tuple(
         Claim(
-            *(entry[name] for name in ("id", "source", "statement", "made_on")),
-            tuple(_trial(trial) for trial in entry["trials"]),
-            entry.get("training"),
+            id=entry["id"],
+            source=entry["source"],
+            statement=entry["statement"],
+            made_on=entry["made_on"],
+            trials=tuple(_read_trial(trial) for trial in entry["trials"]),
+            training=entry.get("training"),
         )
         for entry in content
     )
@@ -79,10 +85,10 @@ def list_contrasts(devices: tuple[str, ...]) -> Iterator[Trial]:
     )
 
 
-def _trial(entry: dict) -> Trial:
+def _read_trial(entry: dict) -> Trial:
     if "instead" in entry:
-        base = ConvCase.from_dict(_with_filters(entry["case"]))
-        case = ConvCase.from_dict(_with_filters({**entry["case"], **entry["instead"]}))
+        base = ConvCase.from_dict(_add_filters(entry["case"]))
+        case = ConvCase.from_dict(_add_filters({**entry["case"], **entry["instead"]}))
     else:
         base = ConvCase.from_dict({**entry["case"], "layer": "conv2d"})
         case = dataclasses.replace(base, layer="separable_conv2d")
@@ -91,7 +97,7 @@ def _trial(entry: dict) -> Trial:
     return Trial(case, base, entry["expects"], entry.get("at_least", 1.0))
 
 
-def _with_filters(fields: dict) -> dict:
+def _add_filters(fields: dict) -> dict:
     """A depthwise layer has as many filters as channels, unless told."""
     default = ConvCase().in_channels
     if fields.get("layer") == "depthwise_conv2d":

@@ -1,4 +1,10 @@
-"""What makes two environments the same: needs nothing but the standard library, as bench.cases."""
+"""What makes two environments the same, and two machines: needs nothing but the standard library.
+
+A machine is what changes times: its processor (with the instruction set that oneDNN reports), the cores that
+this process may use, its memory, its devices. Its name does not matter: a container that is started twice is
+one machine, and so are two hosts of one kind. Files of before this was so do not know their memory; they are
+told apart by the host's name, as they were.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +17,18 @@ from typing import Any
 
 #: What varies between two runs of the same environment, and what only says the rest in words.
 _VOLATILE = (
-    *("fingerprint", "load_at_start", "busy_at_start", "frequency_governor", "turbo", "throttled"),
-    *("gpu_clocks_at_start", "modes"),
+    "fingerprint",
+    "load_at_start",
+    "busy_at_start",
+    "frequency_governor",
+    "turbo",
+    "throttled",
+    "gpu_clocks_at_start",
+    "modes",
 )
 #: Facts of the machine itself.
-_OF_MACHINE = ("host", "cpu", "cores", "devices", "gpus")
+_OF_MACHINE = ("host", "cpu", "cores", "memory_gib", "devices", "gpus")
+_GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -53,20 +66,48 @@ def hash_code(folder: Path) -> str:
     return found.hexdigest()[:12]
 
 
+def identify_machine(environment: Mapping[str, Any]) -> str:
+    """Equal for two environments exactly where they are of one machine, or of two of one kind."""
+    if not _knows_memory(environment):
+        return str(environment["host"])
+    lasting = _lasting(environment)
+    facts = {name: lasting.get(name) for name in ("cpu", "cores", "memory_gib")}
+    # Not its driver, which an upgrade changes.
+    facts["gpus"] = [(gpu.get("name"), gpu.get("memory_bytes")) for gpu in environment.get("gpus", ())]
+    return compute_digest(facts)
+
+
 def find_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """What lasting differs between two environments, nested facts by dotted names."""
-    one, other = (
-        {name: value for name, value in flatten(_lasting(side)) if value != {}} for side in (base, new)
-    )
+    base_facts, new_facts = _lasting(base), _lasting(new)
+    if _knows_memory(base) != _knows_memory(new):
+        # Only the names of their hosts can say whether they are one machine.
+        for facts, environment in ((base_facts, base), (new_facts, new)):
+            facts.pop("memory_gib", None)
+            facts["host"] = environment.get("host")
+    base_values, new_values = _flatten_known(base_facts), _flatten_known(new_facts)
     return [
-        Difference(name, one.get(name), other.get(name))
-        for name in dict.fromkeys((*one, *other))
-        if one.get(name) != other.get(name)
+        Difference(name, base_values.get(name), new_values.get(name))
+        for name in dict.fromkeys([*base_values, *new_values])
+        if base_values.get(name) != new_values.get(name)
     ]
 
 
 def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in environment.items() if key not in _VOLATILE}
+    facts = {name: value for name, value in environment.items() if name not in _VOLATILE}
+    if _knows_memory(environment):
+        facts.pop("host", None)
+        # What the kernel keeps for itself differs by some MiB from start to start.
+        facts["memory_gib"] = round(facts.pop("memory_bytes") / _GIB)
+    return facts
+
+
+def _knows_memory(environment: Mapping[str, Any]) -> bool:
+    return environment.get("memory_bytes") is not None
+
+
+def _flatten_known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flatten(facts) if value != {}}
 
 
 def flatten(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -167,7 +167,7 @@ def test_the_articles_own_arithmetic_is_recomputed():
 def test_the_report_has_a_section_on_mnist_with_curves_and_what_was_published(tmp_path):
     report = build_report(loaded(tmp_path, experiment()), tmp_path)
     assert 'id="mnist"' in report.html
-    assert {"learning_curves", "model_strips"} <= {picture.key for picture in report.pictures}
+    assert {"learning_curves", "model_strips"} <= {figure.key for figure in report.figures}
     assert "0.9926" in report.html
     assert len(report.tables["learning_curves"]) == 4 * 3 * 4
 
@@ -200,5 +200,5 @@ def test_few_epochs_are_drawn_and_said_to_be_few(tmp_path, epochs):
     rows = [training_row(model, repeat, epochs) for repeat in range(2) for model in MODELS]
     found = loaded(tmp_path, rows)
     report = build_report(found, tmp_path)
-    assert {"learning_curves", "model_strips"} <= {picture.key for picture in report.pictures}
+    assert {"learning_curves", "model_strips"} <= {figure.key for figure in report.figures}
     assert f"trained for {epochs} epochs, where the article trained for 25" in report.html

@@ -167,7 +167,13 @@ def test_distributions_are_those_of_a_second_implementation():
     random = np.random.default_rng(11)
     for _ in range(50):
         p = random.random(random.integers(1, 40)) ** 3
-        assert control_false_discoveries(p) == pytest.approx(scipy_stats.false_discovery_control(p))
+        ranked = sorted(p)
+        # The definition: the least of p m / rank over all p-values that are no smaller.
+        expected = [
+            min(1.0, *(other * len(p) / (ranked.index(other) + 1) for other in ranked if other >= own))
+            for own in p
+        ]
+        assert control_false_discoveries(p) == pytest.approx(expected)
     for n in range(1, 60):
         values = random.random(n)
         found, ordered = estimate_median(values), np.sort(values)

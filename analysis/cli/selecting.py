@@ -1,0 +1,48 @@
+"""Which runs and comparisons a command is about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from analysis.cli.options import STORAGE
+from analysis.results.files import ResultsError, find_files
+from analysis.results.loading import load_results
+from analysis.results.selection import select_runs
+from analysis.results.tables import Results
+from analysis.wording import make_printable
+
+
+def load_runs(files: tuple[Path, ...]) -> Results:
+    """The runs in ``files``, by default in ``.benchmarks``; warns of what is left out."""
+    found = load_results(find_files(files or (STORAGE,)))
+    for note in found.notes:
+        click.echo(f"warning: {make_printable(note)}", err=True)
+    return found
+
+
+def choose_newest(everything: Results, conditions: str | None) -> Results:
+    """Of the runs that meet ``conditions``, those of the newest environment.
+
+    Runs of campaigns are there to be compared, and count only where there are no others.
+    """
+    if conditions:
+        everything = select_runs(conditions, everything)
+    alone = everything.by_themselves()
+    chosen = alone.of_newest_environment()
+    left_out = len(alone.runs) - len(chosen.runs)
+    if left_out:
+        click.echo(f"{left_out} run(s) of other environments are left out.", err=True)
+    return chosen
+
+
+def choose_comparison(comparisons: pd.DataFrame, wanted: str) -> pd.DataFrame:
+    """The comparison called ``wanted``, or that of the case called so."""
+    chosen = [
+        wanted in (row.pair, row.dense_case.id, row.separable_case.id) for row in comparisons.itertuples()
+    ]
+    if not any(chosen):
+        raise ResultsError(f"no comparison here has a case {wanted!r}: their ids are in the report's tables")
+    return comparisons[chosen]
