@@ -24,8 +24,6 @@ from tests.documentation.pages import GUIDES, PAGES, PROJECT, README, find_codes
 #: What has changed names commands that are no more, so only guides are looked at.
 PRINTED = [(name(page), shlex.join(command)) for page in GUIDES for command in find_commands(page)]
 USING, COMPARING = PROJECT / "docs/using.md", PROJECT / "docs/comparing.md"
-#: Commands of the analysis that no page explains.
-UNDOCUMENTED = {"pack"}
 
 
 @pytest.mark.parametrize(("page", "command"), PRINTED)
@@ -88,7 +86,7 @@ def test_every_option_of_campaigns_is_explained():
 
 def test_every_command_of_the_analysis_is_explained():
     text = "\n".join(read(page) for page in PAGES)
-    for command in set(analysis_command.commands) - UNDOCUMENTED:
+    for command in set(analysis_command.commands):
         assert re.search(rf"(?:python -m analysis|separable-conv-bench) {command}\b", text), command
 
 
