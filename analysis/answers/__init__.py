@@ -1,1 +1,1 @@
-"""Verdicts -> sentences."""
+"""Verdicts -> sentences, and answers to public claims."""

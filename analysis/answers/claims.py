@@ -20,13 +20,17 @@ from bench.contract.claims import FASTER, NOT_FASTER, SLOWER, Claim, Trial, load
 HOLDS, REFUTED, MIXED, UNDECIDED = "holds", "refuted", "mixed", "undecided"
 PARTLY, NOT_MEASURED = "partly measured", "not measured"
 WORDS = (HOLDS, REFUTED, MIXED, UNDECIDED, PARTLY, NOT_MEASURED)
+#: The ids of a case and of its base.
+_Ids = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one trial, or of the trainings: if it is as claimed (``None``: undecided), in words."""
+class TrialOutcome:
+    """What came of one trial. Of the trainings that answer a claim: without ``trial`` and ``ratio``."""
 
+    #: ``None`` where it is undecided.
     as_claimed: bool | None
+    #: The same in words, with numbers.
     says: str
     ratio: Estimate | None = None
     trial: Trial | None = None
@@ -35,6 +39,19 @@ class Outcome:
     def word(self) -> str:
         return {True: "as claimed", False: "not so", None: "undecided"}[self.as_claimed]
 
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        entry: dict[str, Any] = {"as_claimed": self.as_claimed, "says": self.says}
+        if self.trial and self.ratio:
+            entry |= {
+                "case": self.trial.case.id,
+                "base": self.trial.base.id,
+                "expects": self.trial.expects,
+                "ratio": self.ratio.value,
+                "interval": [self.ratio.low, self.ratio.high],
+            }
+        return entry
+
 
 @dataclass(frozen=True)
 class ClaimAnswer:
@@ -42,8 +59,8 @@ class ClaimAnswer:
 
     claim: Claim
     device: str
-    outcomes: tuple[Outcome, ...]
-    #: What would measure the rest of it.
+    outcomes: tuple[TrialOutcome, ...]
+    #: Commands that measure the rest of it.
     missing: tuple[str, ...]
 
     @property
@@ -65,93 +82,76 @@ class ClaimAnswer:
         return HOLDS if all(parts) else UNDECIDED
 
     def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
         return {
-            **{name: getattr(self.claim, name) for name in ("id", "source", "statement", "made_on")},
+            "id": self.claim.id,
+            "source": self.claim.source,
+            "statement": self.claim.statement,
+            "made_on": self.claim.made_on,
             "device": self.device,
             "answer": self.word,
-            "outcomes": [
-                {
-                    "as_claimed": outcome.as_claimed,
-                    "says": outcome.says,
-                    **(
-                        {
-                            "case": outcome.trial.case.id,
-                            "base": outcome.trial.base.id,
-                            "expects": outcome.trial.expects,
-                            "ratio": outcome.ratio.value,
-                            "interval": [outcome.ratio.low, outcome.ratio.high],
-                        }
-                        if outcome.trial and outcome.ratio
-                        else {}
-                    ),
-                }
-                for outcome in self.outcomes
-            ],
+            "outcomes": [outcome.as_dict() for outcome in self.outcomes],
             "measure": list(self.missing),
         }
 
 
-def judge_claims(results: Results, comparisons: pd.DataFrame, trained: pd.DataFrame) -> list[ClaimAnswer]:
-    """Every claim, on every device that was measured; ``comparisons`` is of ``tabulate_pairs``, ``trained`` of
-    ``choose_trainings``."""
-    judged = _judged(results, comparisons)
-    learned = answer_article(trained)
+def judge_claims(results: Results, comparisons: pd.DataFrame, trainings: pd.DataFrame) -> list[ClaimAnswer]:
+    """Every claim, on every device that was measured.
+
+    ``comparisons`` is of ``tabulate_pairs``, ``trainings`` of ``choose_trainings``.
+    """
+    judged = _judge_ratios_of_trials(results, comparisons)
+    article = answer_article(trainings)
     devices = sorted(set(results.layers["device"])) or ["CPU:0"]
-    return [_answer(claim, device, judged, learned) for device in devices for claim in load_claims()]
+    return [_answer(claim, device, judged, article) for device in devices for claim in load_claims()]
+
+
+def count_words(answers: Iterable[ClaimAnswer]) -> dict[str, int]:
+    """Claims by answer."""
+    words = [answer.word for answer in answers]
+    return {word: words.count(word) for word in WORDS}
 
 
 def _answer(
     claim: Claim,
     device: str,
-    judged: Mapping[tuple[str, str], tuple[Estimate, str]],
-    learned: Mapping[str, ArticleAnswer],
+    judged: Mapping[_Ids, tuple[Estimate, str]],
+    article: Mapping[str, ArticleAnswer],
 ) -> ClaimAnswer:
-    outcomes, missing = [], []
-    if claim.training:
-        if claim.training in learned:
-            answer = learned[claim.training]
-            outcomes.append(Outcome(answer.holds, answer.says))
-        else:
-            missing.append(commands.TRAIN)
-    for trial in (trial.on(device) for trial in claim.trials):
-        known = judged.get((trial.case.id, trial.base.id))
-        if known is None:
-            missing.append(commands.CLAIMS)
-            continue
-        ratio, verdict = known
-        says = f"{trial.case.id} is {speed(ratio.value, ratio.low, ratio.high)} as {trial.base.id}"
-        outcomes.append(Outcome(is_as_claimed(trial, ratio, verdict), says, ratio, trial))
-    return ClaimAnswer(claim, device, tuple(outcomes), tuple(dict.fromkeys(missing)))
+    trained = []
+    if claim.training and claim.training in article:
+        answer = article[claim.training]
+        trained.append(TrialOutcome(as_claimed=answer.holds, says=answer.says))
+    tried = []
+    for trial in claim.trials:
+        here = trial.on(device)
+        if (here.case.id, here.base.id) in judged:
+            tried.append(_describe_outcome(here, *judged[here.case.id, here.base.id]))
+    missing = []
+    if claim.training and not trained:
+        missing.append(commands.TRAIN)
+    if len(tried) < len(claim.trials):
+        missing.append(commands.CLAIMS)
+    return ClaimAnswer(claim=claim, device=device, outcomes=(*trained, *tried), missing=tuple(missing))
 
 
-def _judged(results: Results, comparisons: pd.DataFrame) -> dict[tuple[str, str], tuple[Estimate, str]]:
-    """(case id, base id) -> ratio and verdict, from comparisons and contrasts."""
-    found = {
-        (row["separable_case"].id, row["dense_case"].id): (
-            Estimate(row["ratio"], row["low"], row["high"]),
-            row["verdict"],
-        )
-        for row in comparisons.to_dict("records")
-    }
-    table = results.contrasts
-    if table.empty:
-        return found
-    ids = [table[name].map(lambda case: case.id).rename(name) for name in ("case", "base")]
-    groups = {key: rows.to_dict("records") for key, rows in table.groupby(ids, sort=False)}
-    noise = ControlNoise(results.layers)
-    noises = [noise.of(rows[0]["case"], len(rows)) for rows in groups.values()]
-    judged = judge_ratios(list(groups.values()), noises)
-    return found | {key: (ratio, verdict.word) for key, (ratio, verdict) in zip(groups, judged, strict=True)}
+def _describe_outcome(trial: Trial, ratio: Estimate, verdict: str) -> TrialOutcome:
+    words = speed(ratio.value, ratio.low, ratio.high)
+    return TrialOutcome(
+        as_claimed=is_as_claimed(trial, ratio, verdict),
+        says=f"{trial.case.id} is {words} as {trial.base.id}",
+        ratio=ratio,
+        trial=trial,
+    )
 
 
 def is_as_claimed(trial: Trial, ratio: Estimate, verdict: str) -> bool | None:
-    """Whether it came out as ``trial`` expects; ``None`` where that is undecided."""
+    """Whether it came out as ``trial`` expects; ``None`` where that is undecided.
+
+    How many times as fast or slow it is, the interval decides; anything else, the verdict.
+    """
     if trial.at_least > 1:
-        border = trial.at_least if trial.expects == SLOWER else 1 / trial.at_least
-        beyond, short = (ratio.low >= border, ratio.high < border)
-        if trial.expects == FASTER:
-            beyond, short = ratio.high <= border, ratio.low > border
-        return True if beyond else False if short else None
+        return _is_so_many_times(trial, ratio)
     if verdict == verdicts.UNDECIDED:
         return None
     if trial.expects == NOT_FASTER:
@@ -159,7 +159,39 @@ def is_as_claimed(trial: Trial, ratio: Estimate, verdict: str) -> bool | None:
     return verdict == trial.expects
 
 
-def count_words(answers: Iterable[ClaimAnswer]) -> dict[str, int]:
-    """Claims by answer."""
-    words = [answer.word for answer in answers]
-    return {word: words.count(word) for word in WORDS}
+def _is_so_many_times(trial: Trial, ratio: Estimate) -> bool | None:
+    """Whether it is so many times as fast or slow; ``None`` where only a part of the interval is."""
+    if trial.expects == FASTER:
+        border = 1 / trial.at_least
+        is_beyond, is_short = ratio.high <= border, ratio.low > border
+    else:
+        border = trial.at_least if trial.expects == SLOWER else 1 / trial.at_least
+        is_beyond, is_short = ratio.low >= border, ratio.high < border
+    if is_beyond or is_short:
+        return is_beyond
+    return None
+
+
+def _judge_ratios_of_trials(results: Results, comparisons: pd.DataFrame) -> dict[_Ids, tuple[Estimate, str]]:
+    """Ratio and verdict of every two cases that a trial may be about: from comparisons and contrasts."""
+    judged = {
+        (row["separable_case"].id, row["dense_case"].id): (
+            Estimate(row["ratio"], row["low"], row["high"]),
+            row["verdict"],
+        )
+        for row in comparisons.to_dict("records")
+    }
+    return judged | _judge_contrasts(results)
+
+
+def _judge_contrasts(results: Results) -> dict[_Ids, tuple[Estimate, str]]:
+    """The same of the cases that only claims set against each other."""
+    table = results.contrasts
+    if table.empty:
+        return {}
+    ids = [table[name].map(lambda case: case.id).rename(name) for name in ("case", "base")]
+    groups = {key: rows.to_dict("records") for key, rows in table.groupby(ids, sort=False)}
+    noise = ControlNoise(results.layers)
+    noises = [noise.of(rows[0]["case"], len(rows)) for rows in groups.values()]
+    judged = judge_ratios(list(groups.values()), noises)
+    return {key: (ratio, verdict.word) for key, (ratio, verdict) in zip(groups, judged, strict=True)}

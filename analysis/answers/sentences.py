@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from analysis.pairs.planes_and_arms import Sweeps
-from analysis.pairs.remedies import DENSE_INSTEAD, HARMS, HELPS, NO_HELP
+from analysis.pairs.remedies import HARMS, HELPS, NO_HELP
 from analysis.reasons.explanation import Explained
 from analysis.reasons.findings import UNEXPLAINED
 from analysis.statistics import verdicts
 from analysis.wording import number, speed
 from bench.contract.cases import DIRECTIONS
+from bench.contract.remedies import DENSE_INSTEAD
 
 #: Reasons and remedies that a sentence names; the sections have all.
 _NAMED = 4
+#: Named shapes that a sentence names.
+_NAMED_SHAPES = 6
 
 
 def write_answer(pairs: pd.DataFrame, sweeps: Sweeps) -> list[str]:
     """What the comparisons in ``pairs`` (see ``tabulate_pairs``) say, as sentences with numbers.
 
-    The first answers the question; the rest say where the border runs, what a single setting
-    changes and what became of the promise of the FLOPs. Without comparisons, one sentence says so.
+    The first answers the question; the rest say where the border runs, what a single setting changes and
+    what became of the promise of the FLOPs. Without comparisons, one sentence says so.
     """
     if pairs.empty:
         return [
@@ -31,59 +35,65 @@ def write_answer(pairs: pd.DataFrame, sweeps: Sweeps) -> list[str]:
             "without --in-turn."
         ]
     return [
-        _how_many(pairs),
-        *_border(sweeps.plane),
-        *_turning(sweeps.centre, sweeps.arms),
-        *_named(pairs),
-        *_promise(pairs, sweeps.centre),
-        *_extremes(pairs),
+        _write_counts(pairs),
+        *_write_borders(sweeps.plane),
+        *_write_turning_settings(sweeps.centre, sweeps.arms),
+        *_write_named_shapes(pairs),
+        _write_promise(pairs, sweeps.centre),
+        _write_extremes(pairs),
     ]
-
-
-def order_sentences(compared: Sequence[str], reasons: Sequence[str], to_do: Sequence[str]) -> list[str]:
-    """Is it, why, and what to do, in the first three sentences; then the rest, the border first."""
-    return [*compared[:1], *reasons[:1], *to_do[:1], *compared[1:], *reasons[1:], *to_do[1:]]
 
 
 def write_reasons(explained: Explained) -> list[str]:
     """What the traces show where the layer is slower: each reason with how often it was found."""
     slower = [one for one in explained.pairs if one.verdict == verdicts.SLOWER]
-    if not slower:
-        return []
-    own = [
+    # By code, so that a reason counts once for a comparison.
+    titles = [
         {finding.code: finding.title for finding in one.findings if finding.layer == one.separable.layer}
         for one in slower
     ]
-    unexplained = sum(UNEXPLAINED in codes for codes in own)
-    reasons = Counter(title for codes in own for code, title in codes.items() if code != UNEXPLAINED)
-    often = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{title} ({count})" for title, count in often[:_NAMED]]
-    rarer = [f"{len(often) - _NAMED} rarer reasons"] if len(often) > _NAMED else []
-    parts = [f"SeparableConv2D's time goes to {_listed([*named, *rarer])}"] if often else []
-    parts += [f"in {unexplained} some kernel is slow and nothing captured says why"] if unexplained else []
+    unexplained = sum(UNEXPLAINED in by_code for by_code in titles)
+    reasons = Counter(title for by_code in titles for code, title in by_code.items() if code != UNEXPLAINED)
+    parts = []
+    if reasons:
+        parts.append(f"SeparableConv2D's time goes to {_write_reasons_often_first(reasons)}")
+    if unexplained:
+        parts.append(f"in {unexplained} some kernel is slow and nothing captured says why")
     if not parts:
         return []
     return [f"Why: in the {len(slower)} comparisons that are slower and were traced, {'; '.join(parts)}."]
 
 
+def _write_reasons_often_first(reasons: Counter[str]) -> str:
+    often = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{title} ({count})" for title, count in often[:_NAMED]]
+    if len(often) > _NAMED:
+        named.append(f"{len(often) - _NAMED} rarer reasons")
+    return _join(named)
+
+
 def write_remedies(gains: pd.DataFrame) -> list[str]:
-    """What helped, and what did not."""
+    """What helped, and what did not; ``gains`` is of ``tabulate_remedies``."""
     tried = gains[gains["name"] != DENSE_INSTEAD]
     helped = tried[tried["verdict"] == HELPS]
     useless = tried[tried["verdict"].isin([NO_HELP, HARMS])]
-    found = []
+    sentences = []
     if len(helped):
-        found.append(f"What helps, measured here: {_with_gains(helped)}.")
+        sentences.append(f"What helps, measured here: {_write_gains(helped)}.")
     if len(useless):
-        found.append(f"What does not help here: {_with_gains(useless)}.")
-    return found
+        sentences.append(f"What does not help here: {_write_gains(useless)}.")
+    return sentences
 
 
-def _with_gains(tried: pd.DataFrame) -> str:
+def _write_gains(tried: pd.DataFrame) -> str:
     """The first few remedies, each with where and what it gained."""
-    parts = [f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}" for _, row in tried.iterrows()]
-    more = [f"and {len(parts) - _NAMED} more, below"] if len(parts) > _NAMED else []
-    return "; ".join([*parts[:_NAMED], *more])
+    parts = [
+        f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}"
+        for row in tried.iloc[:_NAMED].to_dict("records")
+    ]
+    if len(tried) > _NAMED:
+        parts.append(f"and {len(tried) - _NAMED} more, below")
+    return "; ".join(parts)
 
 
 def describe_shape(row: pd.Series) -> str:
@@ -97,156 +107,187 @@ def describe_shape(row: pd.Series) -> str:
     return f"{text} ({', '.join(options)})" if options else text
 
 
-def _how_many(pairs: pd.DataFrame) -> str:
+def _write_counts(pairs: pd.DataFrame) -> str:
+    """How many comparisons have each verdict, and in which modes and directions the layer is slower."""
     counts = pairs["verdict"].value_counts()
-    slower = int(counts.get(verdicts.SLOWER, 0))
-    others = [
-        f"{words} in {int(counts[verdict])}"
-        for verdict, words in (
-            (verdicts.FASTER, "faster"),
-            (verdicts.SAME, "about the same"),
-            (verdicts.UNDECIDED, "undecided"),
-        )
-        if counts.get(verdict)
-    ]
-    where = []
-    for mode, rows in pairs.groupby("mode", sort=False):
-        slow = rows[rows["verdict"] == verdicts.SLOWER]
-        if len(slow) in (0, len(rows)):
-            where.append(f"in {mode} mode {'none' if slow.empty else 'all'} of {len(rows)}{_open(rows)}")
-            continue
-        measured, slower_ones = rows["direction"].value_counts(), slow["direction"].value_counts()
-        by_direction = [
-            f"{direction} {slower_ones.get(direction, 0)} of {measured[direction]}"
-            for direction in DIRECTIONS
-            if direction in measured
-        ]
-        where.append(f"in {mode} mode {', '.join(by_direction)}{_open(rows)}")
+    words = {
+        verdicts.FASTER: "faster",
+        verdicts.SAME: "about the same",
+        verdicts.UNDECIDED: "undecided",
+    }
+    others = [f"{word} in {counts[verdict]}" for verdict, word in words.items() if verdict in counts]
+    where = [_describe_mode(mode, rows) for mode, rows in pairs.groupby("mode", sort=False)]
     return (
-        f"SeparableConv2D is slower than Conv2D in {slower} of the {len(pairs)} comparisons measured here"
-        f"{', ' if others else ''}{_listed(others)}. Slower are {'; '.join(where)}."
+        f"SeparableConv2D is slower than Conv2D in {counts.get(verdicts.SLOWER, 0)} of the {len(pairs)} "
+        f"comparisons measured here{', ' if others else ''}{_join(others)}. Slower are {'; '.join(where)}."
     )
 
 
-def _open(rows: pd.DataFrame) -> str:
-    """How many of ``rows`` nobody knows of, where there are any."""
+def _describe_mode(mode: str, rows: pd.DataFrame) -> str:
+    """How many comparisons of a mode are slower, by direction unless it is none or all."""
+    slower = rows[rows["verdict"] == verdicts.SLOWER]
+    undecided = _write_undecided(rows)
+    if slower.empty:
+        return f"in {mode} mode none of {len(rows)}{undecided}"
+    if len(slower) == len(rows):
+        return f"in {mode} mode all of {len(rows)}{undecided}"
+    measured, slow = rows["direction"].value_counts(), slower["direction"].value_counts()
+    parts = [
+        f"{direction} {slow.get(direction, 0)} of {measured[direction]}"
+        for direction in DIRECTIONS
+        if direction in measured
+    ]
+    return f"in {mode} mode {', '.join(parts)}{undecided}"
+
+
+def _write_undecided(rows: pd.DataFrame) -> str:
+    """How many of ``rows`` are undecided, in brackets; nothing where none is."""
     undecided = int((rows["verdict"] == verdicts.UNDECIDED).sum())
     return f" ({undecided} undecided)" if undecided else ""
 
 
-def _named(pairs: pd.DataFrame) -> list[str]:
+def _write_named_shapes(pairs: pd.DataFrame) -> list[str]:
     """Which of the shapes that carry a name are slower, in their worst direction."""
     named = pairs[pairs["name"] != ""]
-    slower = named[named["verdict"] == verdicts.SLOWER].sort_values("ratio", ascending=False)
     if named.empty:
         return []
     count = named["name"].nunique()
-    if slower.empty and (named["verdict"] == verdicts.UNDECIDED).any():
-        return [f"None of the {count} named shapes is called slower in any direction{_open(named)}."]
-    if slower.empty:
-        return [f"None of the {count} named shapes is slower in any direction."]
+    slower = named[named["verdict"] == verdicts.SLOWER].sort_values("ratio", ascending=False)
+    if len(slower):
+        worst = slower.drop_duplicates("name").to_dict("records")
+        return [
+            f"Named shapes slower in some direction, {len(worst)} of {count}, at worst: "
+            f"{'; '.join(_describe_worst(worst))}."
+        ]
+    if (named["verdict"] == verdicts.UNDECIDED).any():
+        return [
+            f"None of the {count} named shapes is called slower in any direction{_write_undecided(named)}."
+        ]
+    return [f"None of the {count} named shapes is slower in any direction."]
+
+
+def _describe_worst(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each named shape with its ratio; the last ones only counted where they are many."""
     parts = [
-        f"{row['name']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}"
-        for _, row in slower.drop_duplicates("name").iterrows()
+        f"{row['name']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}" for row in rows
     ]
-    shown = [*parts[:6], f"{len(parts) - 6} more"] if len(parts) > 7 else parts
-    return [f"Named shapes slower in some direction, {len(parts)} of {count}, at worst: {'; '.join(shown)}."]
+    # "1 more" would be no shorter than its name.
+    if len(parts) <= _NAMED_SHAPES + 1:
+        return parts
+    return [*parts[:_NAMED_SHAPES], f"{len(parts) - _NAMED_SHAPES} more"]
 
 
-def _border(plane: pd.DataFrame) -> list[str]:
-    """Where slower ends and faster begins on the plane of channels and kernel sizes."""
-    found = []
+def _write_borders(plane: pd.DataFrame) -> list[str]:
+    """Where slower ends and faster begins on the plane of channels and kernel sizes, by mode."""
+    sentences = []
     for (device, dtype, mode), panel in plane.groupby(["device", "dtype", "mode"], sort=False):
         parts = []
         for direction in DIRECTIONS:
             cells = panel[panel["direction"] == direction]
             if len(cells):
-                parts.append(f"{direction} {_border_of(cells)}")
-        kernels = _listed(_sizes(panel["kernel_size"]))
+                parts.append(f"{direction} {_describe_border(cells)}")
+        kernels = _join(_format_sizes(panel["kernel_size"]))
         channels = sorted(set(panel["in_channels"]))
         span = f"{channels[0]} to {channels[-1]}" if len(channels) > 1 else f"{channels[0]}"
-        found.append(
+        sentences.append(
             f"Over {span} channels and kernels {kernels} ({mode}, {dtype}, {device}): {'; '.join(parts)}."
         )
-    return found
+    return sentences
 
 
-def _border_of(cells: pd.DataFrame) -> str:
-    slower = [
-        f"{channels} ({', '.join(_sizes(rows['kernel_size']))})"
-        for channels, rows in cells[cells["verdict"] == verdicts.SLOWER].groupby("in_channels")
-    ]
-    always_faster: list[int] = []
-    for channels, rows in sorted(cells.groupby("in_channels"), reverse=True):
-        if set(rows["verdict"]) != {verdicts.FASTER}:
-            break
-        always_faster.insert(0, channels)
-    undecided = cells["verdict"] == verdicts.UNDECIDED
-    nowhere = f"nowhere called slower{_open(cells)}" if undecided.any() else "nowhere slower"
-    text = f"slower at {_listed(slower)}{_open(cells)}" if slower else nowhere
-    if always_faster:
-        return f"{text}, faster with every kernel from {always_faster[0]} on"
-    if undecided.all():
+def _describe_border(cells: pd.DataFrame) -> str:
+    """Where the layer is slower, and from how many channels on it is always faster."""
+    is_undecided = cells["verdict"] == verdicts.UNDECIDED
+    text = _describe_slower_cells(cells)
+    always_faster = _find_always_faster(cells)
+    if always_faster is not None:
+        return f"{text}, faster with every kernel from {always_faster} on"
+    if is_undecided.all():
         return text
     return f"{text}, and not called faster with every kernel at the most channels"
 
 
-def _turning(centre: pd.Series | None, arms: pd.DataFrame) -> list[str]:
+def _describe_slower_cells(cells: pd.DataFrame) -> str:
+    slower = cells[cells["verdict"] == verdicts.SLOWER]
+    undecided = _write_undecided(cells)
+    if slower.empty:
+        return f"nowhere called slower{undecided}" if undecided else "nowhere slower"
+    parts = [
+        f"{channels} ({', '.join(_format_sizes(rows['kernel_size']))})"
+        for channels, rows in slower.groupby("in_channels")
+    ]
+    return f"slower at {_join(parts)}{undecided}"
+
+
+def _find_always_faster(cells: pd.DataFrame) -> int | None:
+    """The fewest channels from which on the layer is faster with every kernel; ``None`` without any."""
+    found = None
+    for channels, rows in sorted(cells.groupby("in_channels"), reverse=True):
+        if set(rows["verdict"]) != {verdicts.FASTER}:
+            break
+        found = channels
+    return found
+
+
+def _write_turning_settings(centre: pd.Series | None, arms: pd.DataFrame) -> list[str]:
     """Single settings that make the layer slower where the shape they start from is known not to be."""
     if centre is None:
         return []
     starts = arms[arms["is_centre"]].drop_duplicates("direction").set_index("direction")["verdict"]
     changed = arms[~arms["is_centre"] & (arms["verdict"] == verdicts.SLOWER)]
     changed = changed[changed["direction"].map(starts).isin([verdicts.FASTER, verdicts.SAME])]
-    changed = changed[~changed["axis"].isin(("channels", "kernel size"))]
+    # The plane has these.
+    changed = changed[~changed["axis"].isin(["channels", "kernel size"])]
     if changed.empty:
         return []
-    worst = changed.sort_values("ratio", ascending=False)
+    worst = changed.sort_values("ratio", ascending=False).drop_duplicates(["axis", "value"])
     parts = [
         f"{row['axis']} {row['value']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}"
-        for _, row in worst.drop_duplicates(["axis", "value"]).iterrows()
+        for row in worst.to_dict("records")
     ]
     return [
         f"Starting from {describe_shape(centre)}, single settings that make it slower: {'; '.join(parts)}."
     ]
 
 
-def _promise(pairs: pd.DataFrame, centre: pd.Series | None) -> list[str]:
+def _write_promise(pairs: pd.DataFrame, centre: pd.Series | None) -> str:
     """What FLOPs promise against what arrives, at the centre or, without one, over all."""
-    if centre is None:
-        promised, measured = pairs["promised"].median(), pairs["ratio"].median()
-        return [
-            f"FLOPs promise that it is {speed(promised)} (median of all comparisons); "
-            f"measured, it is {speed(measured)}."
-        ]
+    if centre is not None:
+        return _write_promise_at(pairs, centre)
+    promised, measured = pairs["promised"].median(), pairs["ratio"].median()
+    return (
+        f"FLOPs promise that it is {speed(promised)} (median of all comparisons); "
+        f"measured, it is {speed(measured)}."
+    )
+
+
+def _write_promise_at(pairs: pd.DataFrame, centre: pd.Series) -> str:
     names = ["shape", "mode", "dtype", "device"]
     rows = pairs[(pairs[names] == centre[names]).all(axis=1)]
-    rows = _by_direction(rows)
-    parts = [
-        f"{row['direction']} {speed(row['ratio'], row['low'], row['high'])}" for _, row in rows.iterrows()
-    ]
-    promised = list(dict.fromkeys(number(1 / promise) for promise in rows["promised"]))
-    return [
+    rows = rows.sort_values("direction", key=lambda column: column.map(DIRECTIONS.index)).to_dict("records")
+    parts = [f"{row['direction']} {speed(row['ratio'], row['low'], row['high'])}" for row in rows]
+    promised = list(dict.fromkeys(number(1 / row["promised"]) for row in rows))
+    return (
         f"At {describe_shape(centre)} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}. "
         f"FLOPs promise {' to '.join(promised)} times as fast."
-    ]
+    )
 
 
-def _extremes(pairs: pd.DataFrame) -> list[str]:
+def _write_extremes(pairs: pd.DataFrame) -> str:
     best, worst = pairs.loc[pairs["ratio"].idxmin()], pairs.loc[pairs["ratio"].idxmax()]
-    return [
+    return (
         f"The extremes: {speed(best['ratio'], best['low'], best['high'])} at {best['pair']}, "
         f"{speed(worst['ratio'], worst['low'], worst['high'])} at {worst['pair']}."
-    ]
+    )
 
 
-def _by_direction(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sort_values("direction", key=lambda column: column.map(DIRECTIONS.index))
+def _format_sizes(sizes: Iterable[tuple[int, int]]) -> list[str]:
+    """Kernel sizes as they are written, each once, the smallest first."""
+    return ["×".join(map(str, size)) for size in sorted(set(sizes))]
 
 
-def _sizes(pairs_of_sizes: Iterable[tuple[int, int]]) -> list[str]:
-    return ["×".join(map(str, size)) for size in sorted(set(pairs_of_sizes))]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+def _join(parts: Sequence[str]) -> str:
+    """``a, b and c``."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

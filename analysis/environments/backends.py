@@ -6,48 +6,51 @@ machine; one that is slower on a single framework is that framework's doing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from analysis.answers.claims import ClaimAnswer, judge_claims
 from analysis.environments.changes import find_changes
-from analysis.mnist.trainings import choose_trainings
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.wording import FRAMEWORKS
 from bench.contract.cases import DENSE_OF
 
-#: Where SeparableConv2D is the slower layer: on all that were measured, on one while the others are not, or
-#: on some while others are undecided or not.
+#: Where SeparableConv2D is the slower layer: on all backends that were measured, on one while the others are
+#: known not to be, on some while others are undecided or not, or on none.
 EVERYWHERE, ONE, SOME, NOWHERE = "everywhere", "one", "some", "nowhere"
-_SETTINGS = ("shape", "direction", "mode", "dtype", "device")
+_SETTINGS = ["shape", "direction", "mode", "dtype", "device"]
 
 
 @dataclass(frozen=True)
 class Backends:
-    """``environments`` has the environment of each backend, in the order of :data:`wording.FRAMEWORKS`.
+    """What several backends say of the same cases.
 
-    ``ratios`` has a row a comparison that at least two measured: ``pair``, ``name`` and its settings; for
-    each backend ``<backend>_ratio`` (separable over dense time) with ``_low`` and ``_high`` of its 95 %
-    interval and ``_verdict`` (missing and empty where it was not measured); ``slower`` (where, see
-    :data:`EVERYWHERE`) and ``slower_on`` (the backends).
+    ``environments`` has the environment of each backend, in the order of :data:`wording.FRAMEWORKS`.
 
-    ``cases`` has a row a case that at least two measured: ``id``, ``layer``, ``direction``;
-    ``<backend>_seconds`` (the median over runs); ``fastest`` (a backend), ``runner_up``, ``lead`` (time of
-    the fastest over that of the runner-up) with ``lead_low`` and ``lead_high``, and ``decided`` (whether that
-    is beyond chance and noise).
+    ``ratios`` has a row a comparison that at least two measured:
+
+    - ``pair``, ``name`` and its settings;
+    - for each backend ``<backend>_ratio``, separable over dense time, with ``_low`` and ``_high`` of its 95 %
+      interval and ``_verdict``: missing and empty where it was not measured;
+    - ``slower``, where the separable layer is slower (see :data:`EVERYWHERE`); ``slower_on``, the backends.
+
+    ``cases`` has a row a case that at least two measured:
+
+    - ``id``, ``layer``, ``direction``;
+    - for each backend ``<backend>_seconds``, the median over its runs;
+    - ``fastest`` and ``runner_up``, backends;
+    - ``lead``, time of the fastest over that of the runner-up, with ``lead_low`` and ``lead_high``; and
+      ``decided``, whether it is beyond chance and noise.
     """
 
     environments: Mapping[str, Mapping[str, Any]]
     ratios: pd.DataFrame
     cases: pd.DataFrame
-    #: The ledger of public claims, by backend.
-    claims: Mapping[str, list[ClaimAnswer]]
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -55,47 +58,65 @@ class Backends:
 
     @property
     def sentences(self) -> list[str]:
-        """Whose fault it is, and which is fastest."""
-        return [*self._slower(), *self._fastest()]
+        """Whose fault a slow layer is, and which backend is fastest."""
+        return [*self._describe_slower(), *self._describe_fastest()]
 
-    def _slower(self) -> Iterator[str]:
-        common = self._common_ratios()
+    def _describe_slower(self) -> list[str]:
+        common = self.ratios.dropna(subset=[f"{backend}_ratio" for backend in self.backends])
         if common.empty:
-            return
-        counted = ", ".join(self._counted(common[f"{backend}_verdict"], backend) for backend in self.backends)
-        yield (
-            f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in "
-            f"{counted}."
-        )
+            return []
+        counted = [_count_slower(common[f"{backend}_verdict"], backend) for backend in self.backends]
         everywhere = int((common["slower"] == EVERYWHERE).sum())
         alone = common.loc[common["slower"] == ONE, "slower_on"].value_counts()
         said = [
             f"in {count} it is slower with {FRAMEWORKS[backend]} alone" for backend, count in alone.items()
         ]
-        yield (
+        return [
+            f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in "
+            f"{', '.join(counted)}.",
             f"In {everywhere} it is slower on every framework, which is the operation's nature on this "
-            f"machine; {'; '.join(said) or 'in none it is slower on one alone'}."
-        )
+            f"machine; {'; '.join(said) or 'in none it is slower on one alone'}.",
+        ]
 
-    @staticmethod
-    def _counted(words: pd.Series, backend: str) -> str:
-        slower, undecided = (int((words == word).sum()) for word in (verdicts.SLOWER, verdicts.UNDECIDED))
-        return f"{slower} with {FRAMEWORKS[backend]}{f' ({undecided} undecided)' if undecided else ''}"
-
-    def _fastest(self) -> Iterator[str]:
+    def _describe_fastest(self) -> list[str]:
         measured = self.cases.dropna(subset=[f"{backend}_seconds" for backend in self.backends])
+        sentences = []
         for word, layers in (("SeparableConv2D", DENSE_OF), ("Conv2D", DENSE_OF.values())):
             rows = measured[measured["layer"].isin(list(layers))]
-            if rows.empty:
-                continue
-            won = rows.loc[rows["decided"].astype(bool), "fastest"].value_counts()
-            counted = [f"{FRAMEWORKS[backend]} in {count}" for backend, count in won.items()]
-            open_ = len(rows) - int(won.sum())
-            counted += [f"undecided in {open_}"] if open_ else []
-            yield f"Fastest for {word}, of {len(rows)} cases: {', '.join(counted)}."
+            if len(rows):
+                sentences.append(f"Fastest for {word}, of {len(rows)} cases: {_count_fastest(rows)}.")
+        return sentences
 
-    def _common_ratios(self) -> pd.DataFrame:
-        return self.ratios.dropna(subset=[f"{backend}_ratio" for backend in self.backends])
+
+def _count_slower(words: pd.Series, backend: str) -> str:
+    slower = int((words == verdicts.SLOWER).sum())
+    undecided = int((words == verdicts.UNDECIDED).sum())
+    return f"{slower} with {FRAMEWORKS[backend]}{f' ({undecided} undecided)' if undecided else ''}"
+
+
+def _count_fastest(rows: pd.DataFrame) -> str:
+    won = rows.loc[rows["decided"].astype(bool), "fastest"].value_counts()
+    counted = [f"{FRAMEWORKS[backend]} in {count}" for backend, count in won.items()]
+    undecided = len(rows) - int(won.sum())
+    if undecided:
+        counted.append(f"undecided in {undecided}")
+    return ", ".join(counted)
+
+
+def compare_backends(everything: Results) -> Backends | None:
+    """The backends that were measured, on the cases they share; ``None`` where they share none."""
+    of_each = choose_runs(everything)
+    if not of_each:
+        return None
+    tables = {backend: tabulate_pairs(results) for backend, results in of_each.items()}
+    ratios, cases = _tabulate_ratios(tables), _tabulate_cases(of_each)
+    if ratios.empty and cases.empty:
+        return None
+    return Backends(
+        environments={backend: results.environment for backend, results in of_each.items()},
+        ratios=ratios,
+        cases=cases,
+    )
 
 
 def choose_runs(everything: Results) -> dict[str, Results]:
@@ -107,131 +128,135 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     """
     runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in FRAMEWORKS]
     runs = [run for run in runs if run["environment"]["host"] == runs[-1]["environment"]["host"]]
-    #: By campaign, what it set against each other.
-    measured: dict[str, dict[str, str]] = {}
-    for run in runs:
-        measured.setdefault(_campaign(run), {})[run["fingerprint"]] = run["environment"]["backend"]
-    # Other campaigns compare other things.
-    runs = [run for run in runs if not _campaign(run) or len(set(measured[_campaign(run)].values())) > 1]
-
-    def of_what(run: Mapping[str, Any]) -> tuple[str, object]:
-        return run["fingerprint"], _campaign(run) and measured[_campaign(run)]
-
-    found = {}
+    campaigns = _group_campaigns(runs)
+    # Campaigns over one backend compare other things.
+    runs = [
+        run
+        for run in runs
+        if not _name_campaign(run) or len(set(campaigns[_name_campaign(run)].values())) > 1
+    ]
+    chosen = {}
     for backend in FRAMEWORKS:
         own = [run for run in runs if run["environment"]["backend"] == backend]
         if own:
-            best = max(own, key=lambda run: (bool(_campaign(run)), run["run"]))
-            found[backend] = everything.of_runs({run["run"] for run in own if of_what(run) == of_what(best)})
-    return found if len(found) > 1 else {}
+            chosen[backend] = everything.of_runs(_choose_alike(own, campaigns))
+    return chosen if len(chosen) > 1 else {}
 
 
-def _campaign(run: Mapping[str, Any]) -> str:
-    """Its name; empty for a run by itself."""
+def _name_campaign(run: Mapping[str, Any]) -> str:
+    """The name of its campaign; empty for a run by itself."""
     return run["turns_with"][0] if run["turns_with"] else ""
 
 
-def compare_backends(everything: Results) -> Backends | None:
-    """What :func:`chosen` says of each other; ``None`` where there is nothing to set against each other."""
-    of_each = choose_runs(everything)
-    if not of_each:
-        return None
-    tables = {backend: tabulate_pairs(results) for backend, results in of_each.items()}
-    ratios, cases = _ratios(tables), _cases(of_each)
-    if ratios.empty and cases.empty:
-        return None
-    return Backends(
-        {backend: results.environment for backend, results in of_each.items()},
-        ratios,
-        cases,
-        {backend: _ledger(everything, results) for backend, results in of_each.items()},
-    )
+def _group_campaigns(runs: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """By campaign, the environments that it set against each other: fingerprint -> backend."""
+    campaigns: dict[str, dict[str, str]] = {}
+    for run in runs:
+        if _name_campaign(run):
+            environments = campaigns.setdefault(_name_campaign(run), {})
+            environments[run["fingerprint"]] = run["environment"]["backend"]
+    return campaigns
 
 
-def _ledger(everything: Results, some: Results) -> list[ClaimAnswer]:
-    """Of the environment of ``some``: what ``python -m analysis claims`` says of it."""
-    runs = everything.runs
-    of_it = set(runs.loc[runs["fingerprint"] == some.environment["fingerprint"], "run"])
-    own = everything.of_runs(of_it).by_themselves()
-    return judge_claims(own, tabulate_pairs(own), choose_trainings(own))
+def _choose_alike(runs: list[dict[str, Any]], campaigns: Mapping[str, Mapping[str, str]]) -> set[int]:
+    """Of one backend's ``runs`` the newest, those of campaigns before others; with all that are like it.
 
-
-def _ratios(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    by_pair = {
-        backend: {row["pair"]: row for row in table.to_dict("records")} for backend, table in tables.items()
+    Runs are alike that have the same environment and were set against the same environments.
+    """
+    best = max(runs, key=lambda run: (bool(_name_campaign(run)), run["run"]))
+    against = campaigns.get(_name_campaign(best))
+    return {
+        run["run"]
+        for run in runs
+        if run["fingerprint"] == best["fingerprint"] and campaigns.get(_name_campaign(run)) == against
     }
-    rows = []
-    for pair in dict.fromkeys(pair for found in by_pair.values() for pair in found):
-        there = {backend: found[pair] for backend, found in by_pair.items() if pair in found}
-        if len(there) < 2:
-            continue
-        first = next(iter(there.values()))
-        row = {"pair": pair, "name": first["name"], **{name: first[name] for name in _SETTINGS}}
-        for backend in tables:
-            one = there.get(backend)
-            row |= {f"{backend}_{name}": one[name] if one else None for name in ("ratio", "low", "high")}
-            row[f"{backend}_verdict"] = one["verdict"] if one else ""
-        rows.append({**row, **_where({backend: one["verdict"] for backend, one in there.items()})})
-    columns = [
-        *("pair", "name", *_SETTINGS),
-        *(f"{backend}_{name}" for backend in tables for name in ("ratio", "low", "high", "verdict")),
-        *("slower", "slower_on"),
+
+
+def _tabulate_ratios(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """``Backends.ratios``, from the comparisons of each backend (see ``tabulate_pairs``)."""
+    described: dict[str, dict[str, Any]] = {}
+    measured: dict[str, dict[str, dict[str, Any]]] = {}
+    for backend, table in tables.items():
+        for row in table.to_dict("records"):
+            described[row["pair"]] = {name: row[name] for name in ("pair", "name", *_SETTINGS)}
+            measured.setdefault(row["pair"], {})[backend] = row
+    rows = [
+        {**described[pair], **_describe_ratios(by_backend, list(tables))}
+        for pair, by_backend in measured.items()
+        if len(by_backend) > 1
     ]
-    table = pd.DataFrame(rows, columns=columns)
+    columns = ["pair", "name", *_SETTINGS]
+    for backend in tables:
+        columns += [f"{backend}_ratio", f"{backend}_low", f"{backend}_high", f"{backend}_verdict"]
+    columns += ["slower", "slower_on"]
     numbers = [column for column in columns if column.endswith(("_ratio", "_low", "_high"))]
-    return table.astype(dict.fromkeys(numbers, float))
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float))
 
 
-def _where(verdict: Mapping[str, str]) -> dict[str, str]:
-    slower = [backend for backend, word in verdict.items() if word == verdicts.SLOWER]
-    others = [word for word in verdict.values() if word != verdicts.SLOWER]
-    where = SOME
+def _describe_ratios(measured: Mapping[str, Mapping[str, Any]], backends: list[str]) -> dict[str, Any]:
+    """What ``Backends.ratios`` has of a comparison; ``measured`` has its row by backend."""
+    row: dict[str, Any] = {}
+    for backend in backends:
+        own = measured.get(backend)
+        for name in ("ratio", "low", "high"):
+            row[f"{backend}_{name}"] = own[name] if own else None
+        row[f"{backend}_verdict"] = own["verdict"] if own else ""
+    words = {backend: own["verdict"] for backend, own in measured.items()}
+    slower_on = [backend for backend, word in words.items() if word == verdicts.SLOWER]
+    return {**row, "slower": _find_where_slower(list(words.values())), "slower_on": ", ".join(slower_on)}
+
+
+def _find_where_slower(words: list[str]) -> str:
+    """One of :data:`EVERYWHERE` and so on, from the verdicts of all backends that measured a comparison."""
+    slower = words.count(verdicts.SLOWER)
     if not slower:
-        where = NOWHERE
-    elif not others:
-        where = EVERYWHERE
-    elif len(slower) == 1 and verdicts.UNDECIDED not in others:
-        where = ONE
-    return {"slower": where, "slower_on": ", ".join(slower)}
+        return NOWHERE
+    if slower == len(words):
+        return EVERYWHERE
+    return ONE if slower == 1 and verdicts.UNDECIDED not in words else SOME
 
 
-def _cases(of_each: Mapping[str, Results]) -> pd.DataFrame:
-    seconds = {
-        backend: results.layers.groupby("id", sort=False)["seconds"].median().to_dict()
-        for backend, results in of_each.items()
-    }
-    known = {
-        row["id"]: row
-        for results in of_each.values()
-        for row in results.layers.drop_duplicates("id")[["id", "layer", "direction"]].to_dict("records")
-    }
+def _tabulate_cases(of_each: Mapping[str, Results]) -> pd.DataFrame:
+    """``Backends.cases``, from the runs of each backend."""
 
+    # Many cases have the same two backends ahead.
     @cache
-    def between(slow: str, fast: str) -> dict[str, dict[str, Any]]:
-        return find_changes(of_each[slow], of_each[fast])
+    def find_changes_between(base: str, new: str) -> dict[str, dict[str, Any]]:
+        return find_changes(of_each[base], of_each[new])
 
+    described, seconds = _collect_times(of_each)
     rows = []
-    for case, row in known.items():
-        taken = sorted((found[case], backend) for backend, found in seconds.items() if case in found)
-        if len(taken) < 2:
+    for case, times in seconds.items():
+        if len(times) < 2:
             continue
-        (_, fastest), (_, second), *_ = taken
-        change = between(second, fastest)[case]
+        fastest, runner_up = sorted(times, key=lambda backend: (times[backend], backend))[:2]
+        change = find_changes_between(runner_up, fastest)[case]
         rows.append(
             {
-                **row,
-                **{f"{backend}_seconds": seconds[backend].get(case) for backend in of_each},
+                **described[case],
+                **{f"{backend}_seconds": times.get(backend) for backend in of_each},
                 "fastest": fastest,
-                "runner_up": second,
+                "runner_up": runner_up,
                 "lead": change["ratio"],
                 "lead_low": change["low"],
                 "lead_high": change["high"],
                 "decided": change["verdict"] == verdicts.FASTER,
             }
         )
-    columns = [
-        *("id", "layer", "direction"),
-        *(f"{backend}_seconds" for backend in of_each),
-        *("fastest", "runner_up", "lead", "lead_low", "lead_high", "decided"),
-    ]
+    columns = ["id", "layer", "direction", *(f"{backend}_seconds" for backend in of_each)]
+    columns += ["fastest", "runner_up", "lead", "lead_low", "lead_high", "decided"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _collect_times(
+    of_each: Mapping[str, Results],
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, float]]]:
+    """By case id: what the case is, and the median of its seconds on each backend that measured it."""
+    described: dict[str, dict[str, Any]] = {}
+    seconds: dict[str, dict[str, float]] = {}
+    for backend, results in of_each.items():
+        for row in results.layers.drop_duplicates("id")[["id", "layer", "direction"]].to_dict("records"):
+            described[row["id"]] = row
+        for case, median in results.layers.groupby("id", sort=False)["seconds"].median().items():
+            seconds.setdefault(case, {})[backend] = median
+    return described, seconds

@@ -23,12 +23,12 @@ from bench.contract.fingerprint import compute_digest, find_differences
 
 #: So many times the smallest detectable change is what must be found.
 _TIMES = 2
-#: What an environment's faults are known by.
+#: What an environment says of its faults: the digest of their file.
 _FAULTS = "faults"
 
 
 def load_environments(campaign: Path) -> dict[str, Results]:
-    """The runs of each of a campaign's environments, by its label.
+    """The runs of each of a campaign's environments, by its label, in the order of labels.
 
     Raises :class:`ResultsError` where ``campaign`` is no campaign's folder.
     """
@@ -36,13 +36,12 @@ def load_environments(campaign: Path) -> dict[str, Results]:
     runs = everything.runs.to_dict("records")
     if not all(run["turns_with"] for run in runs):
         raise ResultsError(f"{campaign} is no folder of a campaign: python -m bench.campaign makes one")
-    labels = dict.fromkeys(run["run_campaign"]["label"] for run in runs)
-    if len(labels) < 2:
+    by_label: dict[str, set[int]] = {}
+    for run in runs:
+        by_label.setdefault(run["run_campaign"]["label"], set()).add(run["run"])
+    if len(by_label) < 2:
         raise ResultsError(f"{campaign} has one environment, and needs two to compare")
-    return {
-        label: everything.of_runs({run["run"] for run in runs if run["run_campaign"]["label"] == label})
-        for label in sorted(labels)
-    }
+    return {label: everything.of_runs(by_label[label]) for label in sorted(by_label)}
 
 
 def compare_equal(campaign: Path) -> pd.DataFrame:
@@ -53,32 +52,32 @@ def compare_equal(campaign: Path) -> pd.DataFrame:
     :class:`ResultsError`.
     """
     rows = []
-    for (base, one), (new, other) in combinations(load_environments(campaign).items(), 2):
-        different = find_differences(one.environment, other.environment)
-        if different:
-            raise ResultsError(f"{base} and {new} in {campaign} are not equal: {different[0]}")
-        compared = compare_environments(one, other)
-        counts = compared.counts()
+    for (base, of_base), (new, of_new) in combinations(load_environments(campaign).items(), 2):
+        differences = find_differences(of_base.environment, of_new.environment)
+        if differences:
+            raise ResultsError(f"{base} and {new} in {campaign} are not equal: {differences[0]}")
+        changes = compare_environments(of_base, of_new)
+        counts = changes.count_verdicts()
         rows.append(
             {
                 "base": base,
                 "new": new,
-                "cases": len(compared.cases),
+                "cases": len(changes.cases),
                 **counts,
                 "false": counts[verdicts.SLOWER] + counts[verdicts.FASTER],
-                "detectable": float(compared.cases["detectable"].median()),
+                "detectable": float(changes.cases["detectable"].median()),
             }
         )
     return pd.DataFrame(rows)
 
 
 def plan_slowdowns(campaign: Path, parts: int) -> list[dict[str, Mapping[str, Any]]]:
-    """Slowdowns to inject, as ``bench.workloads.faults`` reads them: each part of the cases in a file of its own.
+    """Slowdowns to inject, as ``bench.workloads.faults`` reads them: the content of ``parts`` files.
 
-    Each case is slowed down by twice what was detectable for it between the first two environments of a
-    campaign, which are equal. Raises :class:`ResultsError`.
+    Each case is in one of them. It is slowed down by twice what was detectable for it between the first two
+    environments of a campaign, which are equal. Raises :class:`ResultsError`.
     """
-    first, second, *_ = load_environments(campaign).values()
+    first, second = list(load_environments(campaign).values())[:2]
     cases = compare_environments(first, second).cases
     if not cases["detectable"].lt(float("inf")).all():
         raise ResultsError(f"{campaign} has too few replicates to say what could have been detected")
@@ -96,42 +95,44 @@ def find_slowdowns(campaign: Path, files: Path) -> pd.DataFrame:
     called slower or faster: ``false``. All against the environment without faults. Raises
     :class:`ResultsError`.
     """
-    injected = _injected(files)
-    there = load_environments(campaign)
-    sound = [label for label, of_label in there.items() if _FAULTS not in of_label.environment]
+    faults = _load_faults(files)
+    environments = load_environments(campaign)
+    sound = [label for label, results in environments.items() if _FAULTS not in results.environment]
     if len(sound) != 1:
         raise ResultsError(f"{campaign} needs one environment without faults, and has {len(sound)}")
-    base = there.pop(sound[0])
+    base = environments.pop(sound[0])
     rows = []
-    for label, of_label in there.items():
-        if of_label.environment[_FAULTS] not in injected:
+    for label, results in environments.items():
+        digest = results.environment[_FAULTS]
+        if digest not in faults:
             raise ResultsError(f"{label} in {campaign} was slowed by a file that is not in {files}")
-        found = _found(compare_environments(base, of_label), injected[of_label.environment[_FAULTS]])
-        rows.append({"label": label, **found})
+        rows.append({"label": label, **_count_found(compare_environments(base, results), faults[digest])})
     return pd.DataFrame(rows)
 
 
-def _found(compared: Changes, injected: Mapping[str, Any]) -> dict[str, int]:
-    cases = compared.cases
-    is_slowed = cases["id"].isin(list(injected))
-    called = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+def _count_found(changes: Changes, slowdowns: Mapping[str, Any]) -> dict[str, int]:
+    """How many of the cases in ``slowdowns`` are called slower, and how many others are called different."""
+    cases = changes.cases
+    is_slowed = cases["id"].isin(list(slowdowns))
+    is_slower = cases["verdict"] == verdicts.SLOWER
+    is_different = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
     return {
         "slowed": int(is_slowed.sum()),
-        "found": int((is_slowed & (cases["verdict"] == verdicts.SLOWER)).sum()),
+        "found": int((is_slowed & is_slower).sum()),
         "others": int((~is_slowed).sum()),
-        "false": int((~is_slowed & called).sum()),
+        "false": int((~is_slowed & is_different).sum()),
     }
 
 
-def _injected(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """What each file in ``folder`` slows down, by what the environment says of it."""
-    found = {}
+def _load_faults(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """What each file in ``folder`` slows down, by the digest that the environment says of it."""
+    faults: dict[str, Mapping[str, Any]] = {}
     for file in sorted(folder.glob("*.json")):
         try:
             content = dict(json.loads(file.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise ResultsError(f"{file} holds no faults: {error}") from error
-        found[compute_digest(content)] = content
-    if not found:
+        faults[compute_digest(content)] = content
+    if not faults:
         raise ResultsError(f"there is no file of faults in {folder}: python -m analysis calibrate faults")
-    return found
+    return faults

@@ -1,10 +1,9 @@
 """Two environments -> a verdict a case: did it get slower?
 
-The unit is the run, since runs are what varies: tests over the rounds of two runs "find" a change in
-half of all cases that have none. Runs that took turns with each other (``bench.campaign``) are compared
-in pairs, turn by turn, so that drift of the machine does not pass for a change; others as two groups.
-All work is done with logarithms of times, and the variances of all cases inform each other
-(``Prior``).
+The unit is the run, since runs are what varies: tests over the rounds of two runs "find" a change in half of
+all cases that have none. Runs that took turns with each other (``bench.campaign``) are judged in pairs, turn
+by turn, so that drift of the machine does not pass for a change; others as two groups. All work is done with
+logarithms of times, and the variances of all cases inform each other (``analysis.statistics.moderation``).
 """
 
 from __future__ import annotations
@@ -30,15 +29,19 @@ from bench.contract.fingerprint import Difference, find_differences
 
 @dataclass(frozen=True)
 class Changes:
-    """``base`` and ``new`` are environments.
+    """What changed from the environment ``base`` to the environment ``new``.
 
-    ``cases`` has a row a case measured in both: ``id``, ``comparison``, ``layer``, ``direction``;
-    ``base_seconds`` and ``new_seconds`` (medians over runs); ``ratio`` (new time over base time) with
-    ``low`` and ``high`` of its 95 % interval; ``verdict`` of the new one, ``reason`` as a code;
-    ``p`` and its ``false_discovery_rate``; ``noise`` it was judged by; ``detectable``, the smallest
-    relative change that would have been called one; ``effect_size`` (Cliff's delta of the runs' times, 1:
-    every new run slower than every base run); ``base_runs``, ``new_runs``, ``paired``; ``needs``, how many
-    more runs of each could bring a verdict where there is none (missing where none could).
+    ``cases`` has a row a case measured in both:
+
+    - ``id``, ``comparison``, ``layer``, ``direction``;
+    - ``base_seconds`` and ``new_seconds``, medians over the runs; ``base_runs`` and ``new_runs``;
+    - ``ratio``, new time over base time, with ``low`` and ``high`` of its 95 % interval;
+    - ``verdict`` of the new environment, and its ``reason`` as a code;
+    - ``p`` and its ``false_discovery_rate``, and the ``noise`` it was judged by;
+    - ``detectable``, the smallest relative change that would have been called one;
+    - ``effect_size``, Cliff's delta of the runs' times: 1 where every new run is slower than every base run;
+    - ``paired``, whether the runs took turns;
+    - ``needs``, how many more runs of each could bring a verdict where there is none (missing: none could).
     """
 
     base: Mapping[str, Any]
@@ -71,7 +74,7 @@ class Changes:
             )
         return found
 
-    def counts(self) -> dict[str, int]:
+    def count_verdicts(self) -> dict[str, int]:
         """Cases by verdict."""
         found = self.cases["verdict"].value_counts()
         return {word: int(found.get(word, 0)) for word in verdicts.WORDS}
@@ -83,8 +86,8 @@ class Changes:
             "new": describe_environment(self.new),
             "differences": [dataclasses.asdict(difference) for difference in self.differences],
             "warnings": self.warnings,
-            "verdicts": self.counts(),
-            "cases": [_as_dict(row) for row in self.cases.to_dict("records")],
+            "verdicts": self.count_verdicts(),
+            "cases": [_to_plain(row) for row in self.cases.to_dict("records")],
             "only_in_base": self.only_in_base,
             "only_in_new": self.only_in_new,
         }
@@ -92,58 +95,58 @@ class Changes:
 
 def compare_environments(base: Results, new: Results) -> Changes:
     """Judge every case that both have. Raises :class:`ResultsError` where they share none, or share runs."""
-    common = set(base.runs["identity"]) & set(new.runs["identity"])
-    if common:
+    shared = set(base.runs["identity"]) & set(new.runs["identity"])
+    if shared:
         raise ResultsError(
-            f"BASE and NEW share {len(common)} run(s): a run that is compared with itself shows nothing"
+            f"BASE and NEW share {len(shared)} run(s): a run that is compared with itself shows nothing"
         )
-    of_base, of_new = _by_case(base), _by_case(new)
-    ids = [case for case in of_base if case in of_new]
+    base_rows, new_rows = _group_by_case(base), _group_by_case(new)
+    ids = [case for case in base_rows if case in new_rows]
     if not ids:
         raise ResultsError("BASE and NEW have no case in common: measure the same grid in both")
-    samples = [take_sample(of_base[case], of_new[case]) for case in ids]
+    samples = [take_sample(base_rows[case], new_rows[case]) for case in ids]
     noise = ControlNoise(base.layers, new.layers)
-    # A single run has no interval and so no verdict; that is told without a margin for it.
+    # A single run has no interval and so no verdict: it gets no extra margin, which one run has elsewhere.
     noises = [
-        noise.of(of_new[case][0]["case"], max(2, sample.runs))
+        noise.of(new_rows[case][0]["case"], max(2, sample.runs))
         for case, sample in zip(ids, samples, strict=True)
     ]
     judged = judge_samples(samples, noises)
-    table = pd.DataFrame(
-        [
-            {**_described(of_base[case], of_new[case], sample), **verdict}
-            for case, sample, verdict in zip(ids, samples, judged, strict=True)
-        ]
-    )
+    rows = [
+        {**_describe_case(base_rows[case], new_rows[case], sample), **verdict}
+        for case, sample, verdict in zip(ids, samples, judged, strict=True)
+    ]
     return Changes(
-        base.environment,
-        new.environment,
-        table,
-        [case for case in of_base if case not in of_new],
-        [case for case in of_new if case not in of_base],
-        tuple(dict.fromkeys((*base.notes, *new.notes))),
+        base=base.environment,
+        new=new.environment,
+        cases=pd.DataFrame(rows),
+        only_in_base=[case for case in base_rows if case not in new_rows],
+        only_in_new=[case for case in new_rows if case not in base_rows],
+        notes=tuple(dict.fromkeys((*base.notes, *new.notes))),
     )
 
 
 def find_changes(base: Results, new: Results) -> dict[str, dict[str, Any]]:
-    """By case, its row of ``Compared.cases``; empty where the two have none in common."""
+    """By case id, its row of ``Changes.cases``; empty where the two have no case in common."""
     if set(base.layers["id"]).isdisjoint(new.layers["id"]):
         return {}
     return {row["id"]: row for row in compare_environments(base, new).cases.to_dict("records")}
 
 
-def _by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
-    """What was measured of each case, a row a run, with the run's ``turns_with``."""
+def _group_by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
+    """What was measured of each case, by its id: a row a run, with the run's ``turns_with``."""
     turns_with = dict(zip(results.runs["run"], results.runs["turns_with"], strict=True))
-    found: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
     for row in results.layers.to_dict("records"):
-        found.setdefault(row["id"], []).append({**row, "turns_with": turns_with[row["run"]]})
-    return found
+        rows.setdefault(row["id"], []).append({**row, "turns_with": turns_with[row["run"]]})
+    return rows
 
 
-def _described(base: Rows, new: Rows, sample: Sample) -> dict[str, Any]:
+def _describe_case(base: Rows, new: Rows, sample: Sample) -> dict[str, Any]:
+    """The columns of ``Changes.cases`` that need no verdict."""
     case = new[0]["case"]
-    base_seconds, new_seconds = ([row["seconds"] for row in side] for side in (base, new))
+    base_seconds = [row["seconds"] for row in base]
+    new_seconds = [row["seconds"] for row in new]
     return {
         "id": case.id,
         "comparison": case.comparison,
@@ -153,16 +156,17 @@ def _described(base: Rows, new: Rows, sample: Sample) -> dict[str, Any]:
         "new_seconds": median(new_seconds),
         "base_runs": len(base),
         "new_runs": len(new),
-        "paired": sample.paired,
+        "paired": sample.is_paired,
         "effect_size": compute_cliffs_delta(new_seconds, base_seconds),
     }
 
 
-def _as_dict(row: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in row.items() if name not in ("low", "high")}
-    found = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in plain.items()
-    }
-    interval = [row["low"], row["high"]] if row["low"] > 0 and math.isfinite(row["high"]) else None
-    return {**found, "interval": interval}
+def _to_plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``Changes.cases`` as JSON has it: ``low`` and ``high`` as ``interval``, null if unknown."""
+    plain: dict[str, Any] = {}
+    for name, value in row.items():
+        if name not in ("low", "high"):
+            does_not_exist = isinstance(value, float) and not math.isfinite(value)
+            plain[name] = None if does_not_exist else value
+    is_known = row["low"] > 0 and math.isfinite(row["high"])
+    return {**plain, "interval": [row["low"], row["high"]] if is_known else None}

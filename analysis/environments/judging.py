@@ -22,116 +22,132 @@ _MOST_RUNS = 1000
 
 @dataclass(frozen=True)
 class Sample:
-    """Logarithms of what was measured of one case, by run: of ratios where ``paired``, else of seconds."""
+    """What was measured of one case, a value a run, by the run.
 
-    paired: bool
-    values: dict[Hashable, float]
-    bases: dict[Hashable, float]
+    Where ``is_paired``, each of ``values`` is the logarithm of a ratio, new over base, of two runs that took
+    turns, and there are no ``bases``. Otherwise both are logarithms of seconds.
+    """
+
+    is_paired: bool
+    values: Mapping[Hashable, float]
+    bases: Mapping[Hashable, float]
 
     @property
     def runs(self) -> int:
-        """As many as each side has, or fewer on one of them."""
-        return len(self.values) if self.paired else min(len(self.values), len(self.bases))
+        """The runs of each side; of the side that has fewer, where they differ."""
+        return len(self.values) if self.is_paired else min(len(self.values), len(self.bases))
 
 
-def _in_pairs(base: Rows, new: Rows) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Runs whose turns were the same; of the others those of one replicate, where that is one of each side.
+def take_sample(base: Rows, new: Rows) -> Sample:
+    """What the runs of a case, ``base`` in one environment and ``new`` in the other, give to judge by.
 
-    Campaigns of the same name number their replicates alike, so that a replicate alone does not tell.
+    Pairs of runs that took turns, where every run of one side has a partner; else two groups. Pairs say more
+    than groups, but one pair does not say more than ten runs.
     """
-    found: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+    pairs = _pair_runs(base, new)
+    if pairs and len(pairs) == min(len(base), len(new)):
+        ratios = {row["run"]: _compute_log_ratio(partner, row) for partner, row in pairs}
+        return Sample(is_paired=True, values=ratios, bases={})
+    # The two sides number their runs each for itself, so a number alone does not say which run it is.
+    return Sample(
+        is_paired=False,
+        values={("new", row["run"]): math.log(row["seconds"]) for row in new},
+        bases={("base", row["run"]): math.log(row["seconds"]) for row in base},
+    )
+
+
+def _pair_runs(base: Rows, new: Rows) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Runs of ``base`` with their partners in ``new``.
+
+    First those whose turns were the same. Of the others those of the same campaign and replicate, where each
+    side has one such run: campaigns of the same name number their replicates alike.
+    """
+    pairs: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
     for key in ("together", "turns_with"):
-        matched = {row["run"] for row, _ in found}, {row["run"] for _, row in found}
-        one, other = (
-            _by_unique(key, [row for row in side if row["run"] not in runs])
-            for side, runs in zip((base, new), matched, strict=True)
-        )
-        found += [(row, other[value]) for value, row in one.items() if value in other]
-    return found
+        paired_base = {row["run"] for row, _ in pairs}
+        paired_new = {row["run"] for _, row in pairs}
+        left_base = _index_unique([row for row in base if row["run"] not in paired_base], key)
+        left_new = _index_unique([row for row in new if row["run"] not in paired_new], key)
+        pairs += [(row, left_new[value]) for value, row in left_base.items() if value in left_new]
+    return pairs
 
 
-def _by_unique(key: str, rows: Rows) -> dict[Hashable, Mapping[str, Any]]:
-    """The rows by what they have as ``key``, where it is theirs alone."""
+def _index_unique(rows: Rows, key: str) -> dict[Hashable, Mapping[str, Any]]:
+    """The rows by what they have as ``key``; without those that lack it or share it."""
     counts = Counter(row[key] for row in rows)
     return {row[key]: row for row in rows if row[key] and counts[row[key]] == 1}
 
 
-def take_sample(base: Rows, new: Rows) -> Sample:
-    together = _in_pairs(base, new)
-    # Pairs say more than groups, but not one pair more than ten runs.
-    if together and len(together) == min(len(base), len(new)):
-        return Sample(True, {new["run"]: _log_ratio(base, new) for base, new in together}, {})
-    # The two sides number their runs each for itself.
-    logs = [
-        {(side, row["run"]): math.log(row["seconds"]) for row in rows}
-        for side, rows in (("new", new), ("base", base))
-    ]
-    return Sample(False, *logs)
-
-
-def _log_ratio(base: Mapping[str, Any], new: Mapping[str, Any]) -> float:
-    """Of two runs that took turns: the median over the turns, where all were the same."""
-    same = base["together"] and base["together"] == new["together"]
-    if same and len(base["turns"]) == len(new["turns"]):
+def _compute_log_ratio(base: Mapping[str, Any], new: Mapping[str, Any]) -> float:
+    """The logarithm of the ratio of two runs: the median over the turns, where they took the same turns."""
+    took_turns = base["together"] and base["together"] == new["together"]
+    if took_turns and len(base["turns"]) == len(new["turns"]):
         return float(np.median(np.log(np.array(new["turns"]) / np.array(base["turns"]))))
     return math.log(new["seconds"] / base["seconds"])
 
 
 def judge_samples(samples: list[Sample], noises: list[float]) -> list[dict[str, Any]]:
-    found = _changes(samples)
-    p_values = [change.p for change in found]
-    rates = control_false_discoveries(p_values)
-    discoveries = rates <= verdicts.FALSE_DISCOVERIES
+    """Of each sample its ratio and verdict, all judged together; columns as ``Changes.cases`` has them.
+
+    ``noises`` are what each is judged by.
+    """
+    changes = _estimate_changes(samples)
+    rates = control_false_discoveries([change.p for change in changes])
+    discoveries = int((rates <= verdicts.FALSE_DISCOVERIES).sum())
     judged = []
-    for sample, change, noise, rate in zip(samples, found, noises, rates, strict=True):
-        ratio = change.ratio()
-        verdict = verdicts.judge(ratio, noise, rate)
+    for sample, change, noise, rate in zip(samples, changes, noises, rates, strict=True):
         # So small a p would make it a discovery, given all others.
-        others = int(discoveries.sum()) - int(rate <= verdicts.FALSE_DISCOVERIES)
+        others = discoveries - int(rate <= verdicts.FALSE_DISCOVERIES)
         least_p = verdicts.FALSE_DISCOVERIES * min(1.0, (others + 1) / len(samples))
-        judged.append(
-            {
-                "ratio": ratio.value,
-                "low": ratio.low,
-                "high": ratio.high,
-                "verdict": verdict.word,
-                "reason": verdict.code,
-                "p": change.p,
-                "false_discovery_rate": float(rate),
-                "noise": noise,
-                "detectable": max(noise, _expm1(change.reach(1 - least_p))),
-                "needs": _needs(change, noise, least_p, sample.paired)
-                if verdict.word == verdicts.UNDECIDED
-                else math.nan,
-            }
-        )
+        judged.append(_judge_change(sample, change, noise, float(rate), least_p))
     return judged
 
 
-def _changes(samples: list[Sample]) -> list[LogRatio]:
-    """In the order of ``samples``; pairs and groups vary differently, so that each inform their own kind."""
-    matched, groups = ([sample for sample in samples if sample.paired is kind] for kind in (True, False))
-    paired = iter(
-        estimate_log_ratios(
-            [list(one.values.values()) for one in matched], [list(one.values) for one in matched]
-        )
+def _judge_change(
+    sample: Sample, change: LogRatio, noise: float, rate: float, least_p: float
+) -> dict[str, Any]:
+    ratio = change.ratio()
+    verdict = verdicts.judge(ratio, noise, rate)
+    needs = math.nan
+    if verdict.word == verdicts.UNDECIDED:
+        needs = _count_runs_needed(change, noise, least_p, sample.is_paired)
+    return {
+        "ratio": ratio.value,
+        "low": ratio.low,
+        "high": ratio.high,
+        "verdict": verdict.word,
+        "reason": verdict.code,
+        "p": change.p,
+        "false_discovery_rate": rate,
+        "noise": noise,
+        "detectable": max(noise, _compute_relative_change(change.reach(1 - least_p))),
+        "needs": needs,
+    }
+
+
+def _estimate_changes(samples: list[Sample]) -> list[LogRatio]:
+    """In the order of ``samples``. Pairs and groups vary differently, so each kind is estimated by itself."""
+    paired = [place for place, sample in enumerate(samples) if sample.is_paired]
+    grouped = [place for place, sample in enumerate(samples) if not sample.is_paired]
+    log_ratios = estimate_log_ratios(
+        [list(samples[place].values.values()) for place in paired],
+        [list(samples[place].values) for place in paired],
     )
-    grouped = iter(
-        estimate_log_differences(
-            [list(one.values.values()) for one in groups],
-            [list(one.bases.values()) for one in groups],
-            [list(one.values) for one in groups],
-            [list(one.bases) for one in groups],
-        )
+    log_differences = estimate_log_differences(
+        [list(samples[place].values.values()) for place in grouped],
+        [list(samples[place].bases.values()) for place in grouped],
+        [list(samples[place].values) for place in grouped],
+        [list(samples[place].bases) for place in grouped],
     )
-    return [next(paired if sample.paired else grouped) for sample in samples]
+    by_place = dict(zip(paired, log_ratios, strict=True)) | dict(zip(grouped, log_differences, strict=True))
+    return [by_place[place] for place in range(len(samples))]
 
 
-def _needs(change: LogRatio, noise: float, least_p: float, paired: bool) -> float:
-    """How many more runs of each would decide, if they went on like these; NaN where none would.
+def _count_runs_needed(change: LogRatio, noise: float, least_p: float, is_paired: bool) -> float:
+    """How many more runs of each side would decide, if they went on like these; NaN where none would.
 
-    A mean beyond the noise must be told from no change, one that may be the same must have an interval within
-    the margin of that; nothing is decided between the two.
+    A mean beyond the noise must be told from no change. A mean that may be the same must have an interval
+    within the margin of *same*. Nothing is decided between the two.
     """
     if not change.degrees:
         # Nothing is known of how runs vary; two are the fewest that show it.
@@ -144,10 +160,11 @@ def _needs(change: LogRatio, noise: float, least_p: float, paired: bool) -> floa
     else:
         return math.nan
     for more in range(1, _MOST_RUNS):
-        if change.with_more(more, degrees_each=1 if paired else 2).reach(confidence) < room:
+        if change.with_more(more, degrees_each=1 if is_paired else 2).reach(confidence) < room:
             return float(more)
     return math.nan
 
 
-def _expm1(value: float) -> float:
-    return math.expm1(value) if value < 100 else math.inf
+def _compute_relative_change(log_ratio: float) -> float:
+    """Infinite where the ratio would be too large for a number."""
+    return math.expm1(log_ratio) if log_ratio < 100 else math.inf

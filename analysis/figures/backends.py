@@ -2,70 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import DIRECTION_COLOURS, FAINT, INK, MANY, distances, scale_logarithmic
+from analysis.figures.style import (
+    DIRECTION_COLOURS,
+    FAINT,
+    INK,
+    MANY,
+    compute_error_bars,
+    scale_logarithmic,
+)
 from analysis.wording import FRAMEWORKS
 from bench.contract.cases import DIRECTIONS
 
 
-def draw_backends(ratios: pd.DataFrame, backends: Sequence[str]) -> Figure | None:
-    """A panel for each of ``backends`` after the first: its ratio over the first one's, with intervals.
+def choose_panels(ratios: pd.DataFrame, backends: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """For each of ``backends`` after the first, the comparisons that both measured, if there are any.
 
-    ``ratios`` is ``Frameworks.ratios``.
+    ``ratios`` is ``Backends.ratios``.
     """
     first, *others = backends
-    panels = {other: ratios.dropna(subset=[f"{first}_ratio", f"{other}_ratio"]) for other in others}
-    panels = {other: rows for other, rows in panels.items() if len(rows)}
-    if not panels:
-        return None
+    panels = {}
+    for other in others:
+        rows = ratios.dropna(subset=[f"{first}_ratio", f"{other}_ratio"])
+        if len(rows):
+            panels[other] = rows
+    return panels
+
+
+def draw_backends(panels: Mapping[str, pd.DataFrame], first: str) -> Figure:
+    """A panel for each backend (see :func:`choose_panels`): its ratio over that of the backend ``first``."""
     figure, axes = plt.subplots(
         1, len(panels), figsize=(4.6 * len(panels), 4.4), sharex=True, sharey=True, squeeze=False
     )
     for axis, (other, rows) in zip(axes.flat, panels.items(), strict=True):
-        for direction in DIRECTIONS:
-            chosen = rows[rows["direction"] == direction]
-            if chosen.empty:
-                continue
-            axis.errorbar(
-                chosen[f"{first}_ratio"],
-                chosen[f"{other}_ratio"],
-                xerr=_reach(chosen, first),
-                yerr=_reach(chosen, other),
-                fmt="o",
-                markersize=3,
-                linewidth=0.7,
-                color=DIRECTION_COLOURS[direction],
-                label=direction,
-                rasterized=len(chosen) > MANY,
-            )
-        scale_logarithmic(axis, x=True, y=True)
-        for line in (axis.axhline, axis.axvline):
-            line(1, color=INK, linewidth=1)
-        both = rows[[f"{first}_ratio", f"{other}_ratio"]]
-        ends = np.array([both.min().min(), both.max().max()])
-        axis.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=":")
-        _corner(axis, 0.98, 0.98, "slower on both")
-        _corner(axis, 0.02, 0.98, f"slower with {FRAMEWORKS[other]} alone")
-        _corner(axis, 0.98, 0.02, f"slower with {FRAMEWORKS[first]} alone")
-        axis.set_xlabel(f"time ratio with {FRAMEWORKS[first]}")
-        axis.set_ylabel(f"time ratio with {FRAMEWORKS[other]}")
+        _draw_panel(axis, rows, first, other)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def _corner(axis: plt.Axes, x: float, y: float, words: str) -> None:
+def _draw_panel(axis: Axes, rows: pd.DataFrame, first: str, other: str) -> None:
+    for direction in DIRECTIONS:
+        chosen = rows[rows["direction"] == direction]
+        if chosen.empty:
+            continue
+        axis.errorbar(
+            chosen[f"{first}_ratio"],
+            chosen[f"{other}_ratio"],
+            xerr=_compute_error_bars_of(chosen, first),
+            yerr=_compute_error_bars_of(chosen, other),
+            fmt="o",
+            markersize=3,
+            linewidth=0.7,
+            color=DIRECTION_COLOURS[direction],
+            label=direction,
+            rasterized=len(chosen) > MANY,
+        )
+    scale_logarithmic(axis, x=True, y=True)
+    axis.axhline(1, color=INK, linewidth=1)
+    axis.axvline(1, color=INK, linewidth=1)
+    both = rows[[f"{first}_ratio", f"{other}_ratio"]]
+    ends = np.array([both.min().min(), both.max().max()])
+    axis.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=":")
+    _write_in_corner(axis, 0.98, 0.98, "slower on both")
+    _write_in_corner(axis, 0.02, 0.98, f"slower with {FRAMEWORKS[other]} alone")
+    _write_in_corner(axis, 0.98, 0.02, f"slower with {FRAMEWORKS[first]} alone")
+    axis.set_xlabel(f"time ratio with {FRAMEWORKS[first]}")
+    axis.set_ylabel(f"time ratio with {FRAMEWORKS[other]}")
+
+
+def _write_in_corner(axis: Axes, x: float, y: float, words: str) -> None:
     axis.text(
-        x, y, words, transform=axis.transAxes, fontsize=8, color=FAINT,
-        ha="left" if x < 0.5 else "right", va="bottom" if y < 0.5 else "top",
-    )  # fmt: skip
+        x,
+        y,
+        words,
+        transform=axis.transAxes,
+        fontsize=8,
+        color=FAINT,
+        ha="left" if x < 0.5 else "right",
+        va="bottom" if y < 0.5 else "top",
+    )
 
 
-def _reach(rows: pd.DataFrame, backend: str) -> np.ndarray:
-    return distances(*(rows[f"{backend}_{name}"] for name in ("ratio", "low", "high")))
+def _compute_error_bars_of(rows: pd.DataFrame, backend: str) -> np.ndarray:
+    return compute_error_bars(rows[f"{backend}_ratio"], rows[f"{backend}_low"], rows[f"{backend}_high"])

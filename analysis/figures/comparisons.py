@@ -1,4 +1,4 @@
-"""SeparableConv2D against Conv2D over planes, arms and named shapes."""
+"""SeparableConv2D against Conv2D: over planes and arms, by name, and against what FLOPs promise."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from analysis.figures.style import (
-    DENSE_COLOUR,
     DIRECTION_COLOURS,
     FAINT,
     INK,
     MANY,
-    SEPARABLE_COLOUR,
-    distances,
+    compute_error_bars,
     escape_text,
     format_ratio,
     scale_logarithmic,
@@ -28,16 +26,17 @@ from analysis.figures.style import (
 from analysis.pairs.planes_and_arms import PANELS
 from bench.contract.cases import DIRECTIONS
 
-#: Blue where the separable layer is faster, orange where it is slower, white at no difference.
-_RATIO_COLOURS = LinearSegmentedColormap.from_list("ratio", [DENSE_COLOUR, "#ffffff", SEPARABLE_COLOUR])
+#: Blue where the separable layer is faster, orange where it is slower, white at no difference. The ends are a
+#: shade off the layers' own colours, which a dark page makes lighter: a cell must keep its place in the row.
+_RATIO_COLOURS = LinearSegmentedColormap.from_list("ratio", ["#0071b1", "#ffffff", "#d45d00"])
 #: Ratios beyond this factor share the deepest colour.
 _DEEPEST = 8.0
+#: More named shapes than this make no figure.
+_MOST_NAMES = 60
 
 
-def draw_heatmaps(plane: pd.DataFrame) -> Figure | None:
+def draw_heatmaps(plane: pd.DataFrame) -> Figure:
     """Time ratio over channels and kernel size: a row a device, dtype and mode, a column a direction."""
-    if plane.empty:
-        return None
     rows = list(plane.groupby(list(PANELS[:-1]), sort=False))
     directions = [d for d in DIRECTIONS if d in set(plane["direction"])]
     channels, kernels = sorted(set(plane["in_channels"])), sorted(set(plane["kernel_size"]))
@@ -52,36 +51,28 @@ def draw_heatmaps(plane: pd.DataFrame) -> Figure | None:
     )
     for line, (panel, cells) in zip(axes, rows, strict=True):
         for axis, direction in zip(line, directions, strict=True):
-            _heatmap(axis, cells[cells["direction"] == direction], channels, kernels)
+            _draw_heatmap(axis, cells[cells["direction"] == direction], channels, kernels)
             device, dtype, mode = panel
             axis.set_title(f"{direction}\n{mode}, {dtype}, {device}")
         line[0].set_ylabel("input channels → filters")
     return figure
 
 
-def _heatmap(axis: Axes, cells: pd.DataFrame, channels: list, kernels: list) -> None:
-    def grid(column: str) -> pd.DataFrame:
-        return cells.pivot_table(index="in_channels", columns="kernel_size", values=column).reindex(
+def _draw_heatmap(axis: Axes, cells: pd.DataFrame, channels: list, kernels: list) -> None:
+    grids = {
+        name: cells.pivot_table(index="in_channels", columns="kernel_size", values=name).reindex(
             index=channels[::-1], columns=kernels
         )
-
-    ratios, low, high = grid("ratio"), grid("low"), grid("high")
-    text = ratios.astype(object)
-    for i, j in np.ndindex(*ratios.shape):
-        value = ratios.iat[i, j]
-        text.iat[i, j] = (
-            ""
-            if math.isnan(value)
-            else f"{format_ratio(value)}\n{format_ratio(low.iat[i, j])}–{format_ratio(high.iat[i, j])}"
-        )
+        for name in ("ratio", "low", "high")
+    }
     sns.heatmap(
-        np.log2(ratios.astype(float)),
+        np.log2(grids["ratio"].astype(float)),
         ax=axis,
         cmap=_RATIO_COLOURS,
         center=0,
         vmin=-math.log2(_DEEPEST),
         vmax=math.log2(_DEEPEST),
-        annot=text,
+        annot=_write_cells(grids),
         fmt="",
         annot_kws={"fontsize": 8},
         cbar=False,
@@ -95,14 +86,23 @@ def _heatmap(axis: Axes, cells: pd.DataFrame, channels: list, kernels: list) -> 
     axis.set_ylabel("")
 
 
-def draw_promise(pairs: pd.DataFrame) -> Figure | None:
+def _write_cells(grids: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """A text for each cell: the ratio, below it the interval; empty where nothing was measured."""
+    text = grids["ratio"].astype(object)
+    for line, column in np.ndindex(*text.shape):
+        ratio = grids["ratio"].iat[line, column]
+        low, high = grids["low"].iat[line, column], grids["high"].iat[line, column]
+        interval = f"{format_ratio(low)}–{format_ratio(high)}"
+        text.iat[line, column] = "" if math.isnan(ratio) else f"{format_ratio(ratio)}\n{interval}"
+    return text
+
+
+def draw_promise(pairs: pd.DataFrame) -> Figure:
     """Measured time ratio against the ratio of FLOPs; on the diagonal the promise is kept."""
-    if pairs.empty:
-        return None
     figure, axis = plt.subplots(figsize=(6.4, 5.2))
     for direction in DIRECTIONS:
         rows = pairs[pairs["direction"] == direction]
-        _points_with_intervals(axis, rows["promised"], rows, DIRECTION_COLOURS[direction], direction)
+        _draw_points(axis, rows["promised"], rows, DIRECTION_COLOURS[direction], direction)
     ends = np.array([pairs["promised"].min(), pairs["promised"].max()]) * [0.8, 1.25]
     axis.plot(ends, ends, color=FAINT, linewidth=1)
     axis.annotate(
@@ -123,10 +123,8 @@ def draw_promise(pairs: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def draw_arms(table: pd.DataFrame) -> Figure | None:
-    """What one factor does to the time ratio, all others at the centre (hollow point)."""
-    if table.empty:
-        return None
+def draw_arms(table: pd.DataFrame) -> Figure:
+    """What one factor does to the time ratio: a panel a factor, all others at the centre (hollow point)."""
     names = list(dict.fromkeys(table["axis"]))
     columns = min(4, len(names))
     lines = math.ceil(len(names) / columns)
@@ -134,33 +132,7 @@ def draw_arms(table: pd.DataFrame) -> Figure | None:
         lines, columns, figsize=(2.7 * columns, 2.3 * lines), sharey=True, squeeze=False
     )
     for axis, name in zip(axes.flat, names, strict=False):
-        rows = table[table["axis"] == name]
-        values = _in_order(rows)
-        places = {value: index for index, value in enumerate(values)}
-        for shift, direction in zip((-0.15, 0, 0.15), DIRECTIONS, strict=True):
-            chosen = rows[rows["direction"] == direction]
-            x = _places(chosen["value"], places) + shift
-            _points_with_intervals(axis, x, chosen, DIRECTION_COLOURS[direction], direction)
-            centre = chosen["is_centre"].to_numpy(dtype=bool)
-            axis.scatter(
-                x[centre],
-                chosen["ratio"][centre],
-                s=16,
-                color="white",
-                edgecolor=DIRECTION_COLOURS[direction],
-                zorder=3,
-            )
-        axis.axhline(1, color=INK, linewidth=1)
-        axis.set_title(name)
-        turned = max(map(len, values)) * len(values) > 20
-        axis.set_xticks(
-            range(len(values)),
-            [escape_text(value) for value in values],
-            rotation=35 if turned else 0,
-            ha="right" if turned else "center",
-        )
-        axis.set_xlim(-0.6, len(values) - 0.4)
-        scale_logarithmic(axis, y=True)
+        _draw_arm(axis, name, table[table["axis"] == name])
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     for line in axes:
@@ -170,8 +142,37 @@ def draw_arms(table: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def _in_order(rows: pd.DataFrame) -> list[str]:
-    """Values as numbers where they are numbers, else the centre first."""
+def _draw_arm(axis: Axes, name: str, rows: pd.DataFrame) -> None:
+    values = _order_values(rows)
+    places = {value: index for index, value in enumerate(values)}
+    for shift, direction in zip((-0.15, 0, 0.15), DIRECTIONS, strict=True):
+        chosen = rows[rows["direction"] == direction]
+        x = _find_places(chosen["value"], places) + shift
+        _draw_points(axis, x, chosen, DIRECTION_COLOURS[direction], direction)
+        centre = chosen["is_centre"].to_numpy(dtype=bool)
+        axis.scatter(
+            x[centre],
+            chosen["ratio"][centre],
+            s=16,
+            color="white",
+            edgecolor=DIRECTION_COLOURS[direction],
+            zorder=3,
+        )
+    axis.axhline(1, color=INK, linewidth=1)
+    axis.set_title(name)
+    turned = max(map(len, values)) * len(values) > 20
+    axis.set_xticks(
+        range(len(values)),
+        [escape_text(value) for value in values],
+        rotation=35 if turned else 0,
+        ha="right" if turned else "center",
+    )
+    axis.set_xlim(-0.6, len(values) - 0.4)
+    scale_logarithmic(axis, y=True)
+
+
+def _order_values(rows: pd.DataFrame) -> list[str]:
+    """The values of an arm: by size where they are numbers, else the centre's first."""
     values = list(dict.fromkeys(rows["value"]))
     try:
         return sorted(values, key=lambda value: [float(part) for part in value.split("×")])
@@ -181,21 +182,24 @@ def _in_order(rows: pd.DataFrame) -> list[str]:
         return first + [value for value in values if value not in first]
 
 
-def draw_named_shapes(pairs: pd.DataFrame) -> Figure | None:
-    """Time ratios of shapes that carry a name, in the order of the file."""
+def choose_named_shapes(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons whose shapes carry a name; none where there are too many names for a figure."""
     rows = pairs[pairs["name"] != ""]
-    if rows.empty or rows["name"].nunique() > 60:
-        return None
+    return rows if rows["name"].nunique() <= _MOST_NAMES else rows.iloc[:0]
+
+
+def draw_named_shapes(rows: pd.DataFrame) -> Figure:
+    """Time ratios of shapes that carry a name (see :func:`choose_named_shapes`), in the order of the file."""
     names = list(dict.fromkeys(rows["name"]))
     places = {name: index for index, name in enumerate(names)}
     figure, axis = plt.subplots(figsize=(6.8, 1.0 + 0.32 * len(names)))
     for shift, direction in zip((-0.2, 0, 0.2), DIRECTIONS, strict=True):
         chosen = rows[rows["direction"] == direction]
-        y = _places(chosen["name"], places) + shift
+        y = _find_places(chosen["name"], places) + shift
         axis.errorbar(
             chosen["ratio"],
             y,
-            xerr=distances(chosen["ratio"], chosen["low"], chosen["high"]),
+            xerr=compute_error_bars(chosen["ratio"], chosen["low"], chosen["high"]),
             fmt="o",
             markersize=3.5,
             linewidth=1,
@@ -211,14 +215,20 @@ def draw_named_shapes(pairs: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def _places(values: pd.Series, places: Mapping[str, int]) -> np.ndarray:
+def _find_places(values: pd.Series, places: Mapping[str, int]) -> np.ndarray:
     return np.array([places[value] for value in values], dtype=float)
 
 
-def _points_with_intervals(
-    axis: Axes, x: np.ndarray | pd.Series, rows: pd.DataFrame, colour: str, label: str
-) -> None:
+def _draw_points(axis: Axes, x: np.ndarray | pd.Series, rows: pd.DataFrame, colour: str, label: str) -> None:
+    """The ratios of ``rows`` at ``x``, with their intervals."""
     axis.errorbar(
-        x, rows["ratio"], yerr=distances(rows["ratio"], rows["low"], rows["high"]), fmt="o", markersize=3.5,
-        linewidth=1, color=colour, label=label, rasterized=len(rows) > MANY,
-    )  # fmt: skip
+        x,
+        rows["ratio"],
+        yerr=compute_error_bars(rows["ratio"], rows["low"], rows["high"]),
+        fmt="o",
+        markersize=3.5,
+        linewidth=1,
+        color=colour,
+        label=label,
+        rasterized=len(rows) > MANY,
+    )

@@ -7,30 +7,37 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.environments.releases import History
-from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR, distances, escape_text
+from analysis.figures.style import (
+    DENSE_COLOUR,
+    FAINT,
+    INK,
+    SEPARABLE_COLOUR,
+    compute_error_bars,
+    escape_text,
+)
 from analysis.statistics import verdicts
 from bench.contract.cases import DENSE_OF
 
-#: Comparisons to draw; the table has all.
+#: Comparisons that the figure shows; the table has all.
 _PANELS = 12
 _COLUMNS = 3
+_STEP_MARKERS = {verdicts.SLOWER: "^", verdicts.FASTER: "v"}
 
 
-def choose_drawn_steps(history: History) -> pd.DataFrame:
-    """The rows of ``history.steps`` that :func:`draw_history` draws: of the comparisons that changed most."""
+def choose_shown_steps(history: History) -> pd.DataFrame:
+    """The rows of ``history.steps`` that :func:`draw_history` shows: of the comparisons that changed most."""
     layers = history.steps[history.steps["layer"].isin([*DENSE_OF, *DENSE_OF.values()])]
     spread = np.log(layers["relative"]).abs().groupby(layers["comparison"]).max()
     chosen = set(spread.sort_values(ascending=False, kind="stable").index[:_PANELS])
     return layers[layers["comparison"].isin(chosen)]
 
 
-def draw_history(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
-    """A panel a comparison: both layers' times over the environments, steps marked."""
-    if steps.empty:
-        return None
+def draw_history(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure:
+    """A panel a comparison: both layers' times over the environments called ``labels``, steps marked."""
     comparisons = list(dict.fromkeys(steps["comparison"]))
     columns = min(_COLUMNS, len(comparisons))
     lines = math.ceil(len(comparisons) / columns)
@@ -39,25 +46,7 @@ def draw_history(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
     )
     for axis, comparison in zip(axes.flat, comparisons, strict=False):
         for layer, rows in steps[steps["comparison"] == comparison].groupby("layer", sort=True):
-            colour = SEPARABLE_COLOUR if layer in DENSE_OF else DENSE_COLOUR
-            first = float(rows.iloc[0]["seconds"]) * 1e3
-            level = first * rows["relative"]
-            axis.errorbar(
-                rows["place"],
-                level,
-                yerr=distances(level, first * rows["low"], first * rows["high"]),
-                fmt="o-",
-                markersize=3,
-                linewidth=1.2,
-                color=colour,
-                label=layer,
-            )
-            for verdict, marker in ((verdicts.SLOWER, "^"), (verdicts.FASTER, "v")):
-                stepped = (rows["verdict"] == verdict).to_numpy()
-                axis.scatter(
-                    rows["place"][stepped], level[stepped], s=42, marker=marker, color=colour, edgecolor=INK,
-                    linewidth=0.8, zorder=3,
-                )  # fmt: skip
+            _draw_layer(axis, layer, rows)
         axis.set_title(escape_text(comparison), fontsize=8)
         axis.set_ylim(bottom=0)
         axis.set_xticks(range(len(labels)), [escape_text(label) for label in labels], rotation=60, ha="right")
@@ -72,3 +61,31 @@ def draw_history(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure | None:
     handles, names = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
     return figure
+
+
+def _draw_layer(axis: Axes, layer: str, rows: pd.DataFrame) -> None:
+    colour = SEPARABLE_COLOUR if layer in DENSE_OF else DENSE_COLOUR
+    first = float(rows.iloc[0]["seconds"]) * 1e3
+    level = first * rows["relative"]
+    axis.errorbar(
+        rows["place"],
+        level,
+        yerr=compute_error_bars(level, first * rows["low"], first * rows["high"]),
+        fmt="o-",
+        markersize=3,
+        linewidth=1.2,
+        color=colour,
+        label=layer,
+    )
+    for verdict, marker in _STEP_MARKERS.items():
+        stepped = (rows["verdict"] == verdict).to_numpy()
+        axis.scatter(
+            rows["place"][stepped],
+            level[stepped],
+            s=42,
+            marker=marker,
+            color=colour,
+            edgecolor=INK,
+            linewidth=0.8,
+            zorder=3,
+        )

@@ -20,7 +20,10 @@ _OPERATION_COLOURS = {"dense": DENSE_COLOUR, "depthwise": SEPARABLE_COLOUR, "poi
 
 
 def find_layer_points(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> pd.DataFrame:
-    """The layers that :func:`draw_layer_roofline` shows, one row each: those of the commonest device and dtype."""
+    """The layers that :func:`draw_layer_roofline` shows, a row each: those of the commonest device and dtype.
+
+    Empty where the ceilings of that device and dtype are unknown.
+    """
     rows = pairs[pairs["device"].isin(list(ceilings))]
     if rows.empty:
         return pd.DataFrame()
@@ -44,10 +47,8 @@ def find_layer_points(pairs: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> 
     )
 
 
-def draw_layer_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
+def draw_layer_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure:
     """Achieved FLOP/s over FLOPs a byte, under the ceilings of the points' device."""
-    if points.empty:
-        return None
     device, dtype = points.iloc[0][["device", "dtype"]]
     limits = ceilings[device]
     figure, axis = plt.subplots(figsize=(6.8, 5.0))
@@ -66,7 +67,7 @@ def draw_layer_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) 
             rasterized=len(rows) > MANY,
             label=name,
         )
-    _roofs(axis, limits, dtype, float(points["flops_per_byte"].max()))
+    _draw_roofs(axis, limits, dtype, float(points["flops_per_byte"].max()))
     axis.set_title(f"{device}, {dtype}, all directions and modes")
     axis.legend(frameon=False, loc="lower right")
     return figure
@@ -75,7 +76,10 @@ def draw_layer_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) 
 def find_operation_points(
     explanations: Iterable[Explanation], ceilings: Mapping[str, Ceilings]
 ) -> pd.DataFrame:
-    """The kernels of all explained layers, one row each: those of the commonest device and dtype."""
+    """The kernels that :func:`draw_operation_roofline` shows, a row each: of the commonest device and dtype.
+
+    Empty where nothing was explained.
+    """
     tables = []
     for explanation in explanations:
         case = explanation.separable
@@ -91,10 +95,8 @@ def find_operation_points(
     return points[(points["device"] == device) & (points["dtype"] == dtype)]
 
 
-def draw_operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure | None:
+def draw_operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceilings]) -> Figure:
     """Every traced kernel under the roofs of its device: its operation by colour, its role by shape."""
-    if points.empty:
-        return None
     device, dtype = points.iloc[0][["device", "dtype"]]
     figure, axis = plt.subplots(figsize=(6.8, 5.0))
     for (operation, role), rows in points.groupby(["operation", "role"]):
@@ -109,14 +111,14 @@ def draw_operation_roofline(points: pd.DataFrame, ceilings: Mapping[str, Ceiling
             rasterized=len(rows) > MANY,
             label=f"{operation} {role.replace('_', ' ')}",
         )
-    _roofs(axis, ceilings[device], dtype, float(points["flops_per_byte"].max()))
+    _draw_roofs(axis, ceilings[device], dtype, float(points["flops_per_byte"].max()))
     axis.set_title(f"{device}, {dtype}, the operations of all traced layers")
     axis.legend(frameon=False, loc="lower right", fontsize=7)
     return figure
 
 
-def _roofs(axis: Axes, limits: Ceilings, dtype: str, highest_intensity: float) -> None:
-    """The measured ceilings, and axes in the units that they are read in."""
+def _draw_roofs(axis: Axes, limits: Ceilings, dtype: str, highest_intensity: float) -> None:
+    """Draw the measured ceilings, and give the axes their units."""
     intensities = np.geomspace(0.3, 2 * highest_intensity, 200)
     for size, bandwidth in (limits.bandwidths[0], limits.bandwidths[-1]):
         roof = np.minimum(intensities * bandwidth, limits.peak_flops[dtype])

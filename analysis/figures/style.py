@@ -21,7 +21,7 @@ DENSE_COLOUR, SEPARABLE_COLOUR = "#0072B2", "#D55E00"
 DIRECTION_COLOURS = {"forward": "#009E73", "backward": "#CC79A7", "train": "#56B4E9"}
 INK, FAINT = "#222222", "#999999"
 _GRID, _EDGE = "#e6e6e6", "#cccccc"
-#: More points than this are drawn as an image inside the figure: each would be a line of its text.
+#: More points than this become an image inside the figure: as text, each would be a line of the file.
 MANY = 1500
 #: What each colour becomes on a dark page.
 _DARK = {
@@ -57,7 +57,7 @@ def apply_style() -> Iterator[None]:
 
 
 def scale_logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: float = 1.0) -> None:
-    """Log axes with ticks in plain numbers."""
+    """Make axes logarithmic, with ticks in plain numbers; those of y are divided by ``scale_y``."""
     for wanted, which, scale, set_scale in (
         (x, axis.xaxis, 1.0, axis.set_xscale),
         (y, axis.yaxis, scale_y, axis.set_yscale),
@@ -69,29 +69,38 @@ def scale_logarithmic(axis: Axes, *, x: bool = False, y: bool = False, scale_y: 
             which.set_minor_locator(NullLocator())
 
 
-def distances(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """An interval as distances from its value, below and above, as matplotlib wants them.
+def compute_error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Intervals as matplotlib wants them: distances from ``value``, in two rows, below and above.
 
-    The median of few values may lie on its interval's edge; an interval without end is not drawn.
+    The median of few values may lie on its interval's edge, so no distance is negative. An interval without
+    end gets no bar.
     """
     distances = np.maximum(0, np.array([value - low, high - value], dtype=float))
     return np.where(np.isfinite(distances), distances, 0)
 
 
 def format_ratio(value: float) -> str:
+    """A time ratio with two digits after the point; from 10 on, with none."""
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
+def escape_text(name: str) -> str:
+    """A name from a file, as text for matplotlib: a dollar sign must not start mathematics."""
+    return name.replace("$", r"\$")
+
+
 def lay_out(figure: Figure) -> None:
-    """Lay the figure out, once for whatever it will be saved as."""
-    figure.get_layout_engine().execute(figure)
-    # With an engine left, even one that does nothing, each saving would draw twice.
+    """Place everything in the figure, once for all formats that it is saved in."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    # A figure that keeps an engine, even one that does nothing, is drawn twice at each saving.
     with plt.rc_context({"figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)
 
 
 def save_svg(figure: Figure) -> bytes:
-    """The figure as SVG that follows the page into the dark; the same bytes for the same figure."""
+    """The figure as SVG, with other colours on a dark page; the same bytes for the same figure."""
     content = io.BytesIO()
     figure.savefig(content, format="svg", dpi=150, metadata={"Date": None}, transparent=True)
     rules = "".join(
@@ -110,10 +119,6 @@ def save_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def close(figure: Figure) -> None:
+def close_figure(figure: Figure) -> None:
+    """Let matplotlib forget the figure, which otherwise stays in memory."""
     plt.close(figure)
-
-
-def escape_text(name: str) -> str:
-    """A name from a file is data: a dollar sign must not start mathematics."""
-    return name.replace("$", r"\$")

@@ -24,10 +24,13 @@ _MODEL_STYLES: dict[str, tuple[str, str]] = {
 }
 
 
-def draw_learning_curves(trainings: pd.DataFrame) -> Figure | None:
+def choose_shown_trainings(trainings: pd.DataFrame) -> pd.DataFrame:
+    """The trainings that the figures show: all, or none where all had a single epoch."""
+    return trainings if len(trainings) and trainings["epochs"].max() >= 2 else trainings.iloc[:0]
+
+
+def draw_learning_curves(trainings: pd.DataFrame) -> Figure:
     """Validation accuracy and loss over epochs: every repeat thin, the mean of each model thick."""
-    if trainings.empty or trainings["epochs"].max() < 2:
-        return None
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2))
     for axis, name in zip(axes, ("validation_accuracy", "validation_loss"), strict=True):
         for model, rows in trainings.groupby("model", sort=False):
@@ -50,10 +53,8 @@ def draw_learning_curves(trainings: pd.DataFrame) -> Figure | None:
     return figure
 
 
-def draw_model_strips(trainings: pd.DataFrame) -> Figure | None:
+def draw_model_strips(trainings: pd.DataFrame) -> Figure:
     """Test accuracy, test loss and time per sample: every repeat a point, the mean a line."""
-    if trainings.empty or trainings["epochs"].max() < 2:
-        return None
     panels = {
         "test_accuracy": "test accuracy",
         "test_loss": "test loss",
@@ -64,9 +65,19 @@ def draw_model_strips(trainings: pd.DataFrame) -> Figure | None:
     figure, axes = plt.subplots(1, 3, figsize=(10, 0.9 + 0.34 * len(models)), sharey=True)
     for axis, (name, title) in zip(axes, panels.items(), strict=True):
         sns.stripplot(
-            data=trainings, x=name, y="model", hue="model", palette=colours, order=models, hue_order=models,
-            ax=axis, jitter=False, size=5, alpha=0.8, legend=False,
-        )  # fmt: skip
+            data=trainings,
+            x=name,
+            y="model",
+            hue="model",
+            palette=colours,
+            order=models,
+            hue_order=models,
+            ax=axis,
+            jitter=False,
+            size=5,
+            alpha=0.8,
+            legend=False,
+        )
         for place, model in enumerate(models):
             middle = trainings.loc[trainings["model"] == model, name].mean()
             axis.plot([middle, middle], [place - 0.32, place + 0.32], color=INK, linewidth=1.5)

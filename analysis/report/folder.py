@@ -14,12 +14,12 @@ from analysis.report.build import Report
 
 
 def write_report(report: Report, folder: Path) -> None:
-    """Put ``report`` into ``folder``, the page last; other files there stay (see ``files.write_folder``)."""
+    """Put ``report`` into ``folder``, the page last; other files stay (see ``writing.write_folder``)."""
     contents: dict[str, bytes] = {}
-    for picture in report.pictures:
-        contents[f"figures/{picture.key}.svg"] = picture.svg
-        if picture.png:
-            contents[f"figures/{picture.key}.png"] = picture.png
+    for figure in report.figures:
+        contents[f"figures/{figure.key}.svg"] = figure.svg
+        if figure.png:
+            contents[f"figures/{figure.key}.png"] = figure.png
     for name, table in report.tables.items():
         plain = _plain(table)
         contents[f"data/{name}.csv"] = plain.to_csv(index=False).encode()

@@ -1,55 +1,84 @@
-"""The section MNIST: its figures, and the tables beside them."""
+"""MNIST: what the trained models reached, and what became of the article's claims."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from analysis import commands
 from analysis.figures.rendering import Renderer
-from analysis.figures.trainings import draw_learning_curves, draw_model_strips
+from analysis.figures.trainings import choose_shown_trainings, draw_learning_curves, draw_model_strips
+from analysis.mnist.article import load_published, recompute
+from analysis.mnist.sentences import describe_trainings
 from analysis.mnist.trainings import tabulate_layers_of_a_step, tabulate_models
 from analysis.report.figure import ReportFigure
-from analysis.results.tables import Results
+from analysis.report.section import Section
+from analysis.report.study import Study
+
+#: Of the section's sentences, those that the answer has too.
+_IN_ANSWER = 2
 
 
-def list_figures(trained: pd.DataFrame, drawings: Renderer) -> list[ReportFigure]:
-    """What ``trained`` (see ``choose_trainings``) may have something to show for."""
-    if trained.empty:
-        return []
-    says, data = f"{len(trained)} trainings.", _flat_trainings(trained)
-    return [
-        ReportFigure(
-            "learning_curves",
-            "Learning curves",
-            "Thin: each repeat. Thick: the mean of a model.",
-            says,
-            data,
-            drawings.draw(draw_learning_curves, trained),
-        ),
-        ReportFigure(
-            "model_strips",
-            "What each model reached",
-            "A point is a repeat, the line their mean.",
-            says,
-            data,
-            drawings.draw(draw_model_strips, trained),
-        ),
-    ]
+def build_section(study: Study, renderer: Renderer) -> Section:
+    trainings = study.trainings
+    sentences = describe_trainings(study.results, trainings)
+    models = tabulate_models(trainings) if len(trainings) else pd.DataFrame()
+    return Section(
+        key="mnist",
+        title="MNIST",
+        template="mnist.html.j2",
+        content={
+            "sentences": sentences,
+            "models": models.to_dict("records"),
+            "published": load_published(),
+            "recomputed": recompute(),
+        },
+        sentences=tuple(sentences[:_IN_ANSWER]),
+        figures=_render_figures(trainings, renderer),
+        tables=_list_tables(study, models),
+        added_by=commands.TRAIN,
+        is_there=bool(sentences),
+    )
 
 
-def list_tables(results: Results, trained: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The models, and how much of a step their isolated layers account for."""
-    if trained.empty:
+def _render_figures(trainings: pd.DataFrame, renderer: Renderer) -> tuple[ReportFigure, ...]:
+    shown = choose_shown_trainings(trainings)
+    if shown.empty:
+        return ()
+    says, data = f"{len(shown)} trainings.", _tabulate_epochs(shown)
+    curves = ReportFigure(
+        key="learning_curves",
+        title="Learning curves",
+        how_to_read="Thin: each repeat. Thick: the mean of a model.",
+        says=says,
+        rendered=renderer.render(draw_learning_curves, shown),
+        data=data,
+    )
+    strips = ReportFigure(
+        key="model_strips",
+        title="What each model reached",
+        how_to_read="A point is a repeat, the line their mean.",
+        says=says,
+        rendered=renderer.render(draw_model_strips, shown),
+        data=data,
+    )
+    return curves, strips
+
+
+def _list_tables(study: Study, models: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The models, and how much of a step their layers alone account for."""
+    if models.empty:
         return {}
-    steps = tabulate_layers_of_a_step(results, trained)
-    return {"mnist_models": tabulate_models(trained), **({"mnist_steps": steps} if len(steps) else {})}
+    steps = tabulate_layers_of_a_step(study.results, study.trainings)
+    tables = {"mnist_models": models}
+    if len(steps):
+        tables["mnist_steps"] = steps
+    return tables
 
 
-def _flat_trainings(trained: pd.DataFrame) -> pd.DataFrame:
+def _tabulate_epochs(trainings: pd.DataFrame) -> pd.DataFrame:
     """One row an epoch of every training."""
-    tables = [
-        pd.DataFrame(row["history"]).assign(
-            **{name: row[name] for name in ("model", "repeat", "parameters", "test_loss", "test_accuracy")}
-        )
-        for row in trained.to_dict("records")
-    ]
-    return pd.concat([table.rename_axis("epoch").reset_index() for table in tables], ignore_index=True)
+    tables = []
+    for row in trainings.to_dict("records"):
+        facts = {name: row[name] for name in ("model", "repeat", "parameters", "test_loss", "test_accuracy")}
+        tables.append(pd.DataFrame(row["history"]).assign(**facts).rename_axis("epoch").reset_index())
+    return pd.concat(tables, ignore_index=True)

@@ -1,98 +1,82 @@
-"""The section Why: explanations, their figures, and the tables beside them."""
+"""Why: explanations with their figures, and the tables beside them."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures import explanations, rooflines
+from analysis import commands
+from analysis.answers.sentences import write_reasons
+from analysis.figures.explanations import draw_waterfall
 from analysis.figures.rendering import Renderer
-from analysis.limits.roofline import Ceilings
-from analysis.pairs.remedies import describe_gains
-from analysis.reasons.explanation import Explained, Explanation
+from analysis.figures.rooflines import draw_operation_roofline, find_operation_points
+from analysis.reasons.detectors.thresholds import TOGETHER
+from analysis.reasons.explanation import Explained
+from analysis.report.explanations import ShownExplanation
 from analysis.report.figure import ReportFigure
-
-#: Explanations on the page; the tables in data/ hold all.
-_TOLD = 40
-#: Of these, unfolded from the start.
-_OPEN = 4
+from analysis.report.section import Section
+from analysis.report.study import Study
 
 
-@dataclass(frozen=True)
-class ShownExplanation:
-    """One explanation as the page shows it: its waterfall, and what its advice gained."""
-
-    explanation: Explanation
-    waterfall: ReportFigure
-    #: Sentences on what the findings advise, as far as it was measured for this case.
-    measured: list[str]
-    #: Layer -> its trace's folder, as a link from the page.
-    links: Mapping[str, str]
-    #: Whether the page shows it unfolded: the first of those with the same foremost reason.
-    is_open: bool
-
-    @property
-    def anchor(self) -> str:
-        """Its id on the page."""
-        return self.waterfall.key
-
-
-def show_explanations(
-    explained: Explained, gains: pd.DataFrame, folder: Path, drawings: Renderer
-) -> list[ShownExplanation]:
-    """The explanations to show: as many as a reader will look at, the slowest first."""
-    shown = []
-    foremost: set[str] = set()
-    for place, explanation in enumerate(explained.pairs[:_TOLD]):
-        waterfall = ReportFigure(
-            f"why_{place + 1:02}",
-            explanation.pair,
-            "",
-            explanation.sentence,
-            pd.DataFrame([dataclasses.asdict(explanation.factors)]),
-            drawings.draw(explanations.draw_waterfall, explanation, small=True),
-        )
-        reason = next((found.code for found in explanation.findings), "")
-        shown.append(
-            ShownExplanation(
-                explanation,
-                waterfall,
-                describe_gains(explanation.remedies, explanation.separable, gains),
-                {
-                    layer: Path(os.path.relpath(trace, folder)).as_posix()
-                    for layer, trace in explanation.traces.items()
-                },
-                is_open=reason not in foremost and len(foremost) < _OPEN,
-            )
-        )
-        foremost.add(reason)
-    return shown
+def build_section(study: Study, renderer: Renderer) -> Section:
+    explained, shown = study.explained, study.shown_explanations
+    waterfalls = {one.anchor: _render_waterfall(one, renderer) for one in shown}
+    rooflines = _render_rooflines(study, renderer)
+    return Section(
+        key="why",
+        title="Why",
+        template="why.html.j2",
+        content={
+            "explained": explained,
+            "shown": shown,
+            "not_shown": len(explained.pairs) - len(shown),
+            "waterfalls": waterfalls,
+            "rooflines": rooflines,
+            "unexplained": explained.missing["reason"].value_counts().to_dict(),
+            "together": TOGETHER,
+            "trace_all": commands.TRACE_ALL,
+        },
+        sentences=tuple(write_reasons(explained)),
+        figures=(*rooflines, *waterfalls.values()),
+        tables=_list_tables(explained),
+        added_by=commands.TRACE_TELLING,
+        is_there=explained.traced,
+    )
 
 
-def list_figures(
-    explained: Explained, ceilings: Mapping[str, Ceilings], drawings: Renderer
-) -> list[ReportFigure]:
+def _render_waterfall(shown: ShownExplanation, renderer: Renderer) -> ReportFigure:
+    return ReportFigure(
+        key=shown.anchor,
+        title=shown.explanation.pair,
+        how_to_read="",
+        says=shown.explanation.sentence,
+        rendered=renderer.render(draw_waterfall, shown.explanation, small=True),
+    )
+
+
+def _render_rooflines(study: Study, renderer: Renderer) -> list[ReportFigure]:
     """Every traced operation under the roofs, where something was traced."""
-    points = rooflines.find_operation_points(explained.pairs, ceilings)
+    points = find_operation_points(study.explained.pairs, study.ceilings)
+    if points.empty:
+        return []
     return [
         ReportFigure(
-            "operations_roofline",
-            "Every operation under the roofs",
-            "Achieved FLOP/s over FLOP per byte of compulsory traffic, for each traced convolution.",
-            f"{len(points)} operations.",
-            points,
-            drawings.draw(rooflines.draw_operation_roofline, points, ceilings),
+            key="operations_roofline",
+            title="Every operation under the roofs",
+            how_to_read="Achieved FLOP/s over FLOP per byte of compulsory traffic, for each traced "
+            "convolution.",
+            says=f"{len(points)} operations.",
+            rendered=renderer.render(draw_operation_roofline, points, study.ceilings),
+            data=points,
         )
     ]
 
 
-def list_tables(explained: Explained, gains: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Factors, operations, findings and remedies, each as a table of its own."""
+def _list_tables(explained: Explained) -> dict[str, pd.DataFrame]:
+    """Factors, findings and operations, each a table of its own; none where nothing was explained."""
+    if not explained.pairs:
+        return {}
     factors = [
         {
             "pair": one.pair,
@@ -103,24 +87,14 @@ def list_tables(explained: Explained, gains: pd.DataFrame) -> dict[str, pd.DataF
         }
         for one in explained.pairs
     ]
-    found = [
+    findings = [
         {"pair": one.pair, **finding.as_dict(), "trace": str(one.traces[finding.layer])}
         for one in explained.pairs
         for finding in one.findings
     ]
-    found_tables = {
+    tables = {
         "factors": pd.DataFrame(factors),
-        "findings": pd.DataFrame(found),
-        "operations": pd.concat([one.operations.assign(pair=one.pair) for one in explained.pairs])
-        if explained.pairs
-        else pd.DataFrame(),
-        "remedies": gains.assign(remedied_id=gains["remedied"].map(lambda case: case.id)).drop(
-            columns=["case", "remedied"]
-        ),
+        "findings": pd.DataFrame(findings),
+        "operations": pd.concat([one.operations.assign(pair=one.pair) for one in explained.pairs]),
     }
-    return {name: table for name, table in found_tables.items() if len(table)}
-
-
-def count_untraced(explained: Explained) -> dict[str, int]:
-    """Why comparisons have no explanation, and how many for each reason."""
-    return explained.missing["reason"].value_counts().to_dict()
+    return {name: table for name, table in tables.items() if len(table)}

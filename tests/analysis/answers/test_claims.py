@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from analysis import commands
-from analysis.answers.claims import WORDS, ClaimAnswer, Outcome, is_as_claimed, judge_claims
+from analysis.answers.claims import WORDS, ClaimAnswer, TrialOutcome, is_as_claimed, judge_claims
 from analysis.cli.main import main
 from analysis.mnist.trainings import choose_trainings
 from analysis.pairs.table import tabulate_pairs
@@ -126,8 +126,8 @@ def test_what_was_not_measured_names_the_command(tmp_path):
 def test_a_claim_holds_in_all_its_parts_or_not_at_all():
     def word(*parts, missing=(), trained=(), of="flops"):
         (claim,) = (claim for claim in load_claims() if claim.id == of)
-        outcomes = [Outcome(part, "", trial=claim.trials[0]) for part in parts]
-        outcomes += [Outcome(part, "") for part in trained]
+        outcomes = [TrialOutcome(part, "", trial=claim.trials[0]) for part in parts]
+        outcomes += [TrialOutcome(part, "") for part in trained]
         return ClaimAnswer(claim, "CPU:0", tuple(outcomes), missing).word
 
     assert word(True, True) == "holds"

@@ -143,7 +143,7 @@ def test_a_campaign_over_frameworks_is_a_section_of_its_own_and_no_history(tmp_p
     assert any("slower with JAX alone" in sentence for sentence in report.sentences[3:])
     assert "slower with JAX alone" in report.html
     assert {"frameworks", "frameworks_times"} <= set(report.tables)
-    assert "frameworks_ratios" in {picture.key for picture in report.pictures}
+    assert "frameworks_ratios" in {figure.key for figure in report.figures}
     assert "Frameworks (<code>" not in report.html
     alone = build_report(main, tmp_path, main)
     assert "Frameworks (<code>" in alone.html

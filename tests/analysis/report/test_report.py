@@ -206,13 +206,13 @@ def test_a_failure_leaves_the_old_report_untouched(files, tmp_path, monkeypatch)
     run("report", files, "--output", folder)
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
-    def full_disk(path, content):
-        if "index.html" in path.name:
+    def full_disk(path, mode="r", *arguments, **options):
+        if "index.html" in path.name and mode == "wb":
             raise OSError(28, "No space left on device")
-        return original(path, content)
+        return original(path, mode, *arguments, **options)
 
-    original = Path.write_bytes
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    original = Path.open
+    monkeypatch.setattr(Path, "open", full_disk)
     result = run("report", files, "--output", folder)
     assert result.exit_code == 2
     assert "No space left" in result.output
@@ -270,7 +270,17 @@ def test_named_shapes_get_a_figure(tmp_path):
         r for c in cases for r in made_results.comparison_rows(c, 0.002, 0.5, name=f"block ${c.in_channels}")
     ]
     report = build_report(load_results([made_results.save(tmp_path, rows)]), tmp_path)
-    assert "named_shapes" in {picture.key for picture in report.pictures}
+    assert "named_shapes" in {figure.key for figure in report.figures}
+
+
+def test_too_many_named_shapes_get_no_figure(tmp_path):
+    rows = []
+    for channels in range(1, 62):
+        rows += made_results.comparison_rows(ConvCase(in_channels=channels), 0.002, 0.5, name=f"n{channels}")
+    report = build_report(load_results([made_results.save(tmp_path, rows)]), tmp_path)
+    assert "named_shapes" not in {figure.key for figure in report.figures}
+    assert "named_shapes" not in report.tables
+    assert 'id="named_shapes"' not in report.html
 
 
 def test_help_loads_neither_tables_nor_figures_nor_a_framework():

@@ -1,0 +1,27 @@
+"""The answer: the sentences of all sections, what to beware of, and the contents of the page."""
+
+from __future__ import annotations
+
+from analysis import commands
+from analysis.answers.sentences import write_answer
+from analysis.figures.rendering import Renderer
+from analysis.report.section import Section
+from analysis.report.study import Study
+
+
+def build_section(study: Study, renderer: Renderer) -> Section:
+    return Section(
+        key="answer",
+        title="The answer",
+        template="answer.html.j2",
+        content={"cautions": study.cautions, "measure_ceilings": _write_measure_ceilings(study)},
+        sentences=tuple(write_answer(study.comparisons, study.sweeps)),
+    )
+
+
+def _write_measure_ceilings(study: Study) -> str:
+    """The command that measures ceilings; empty where they are known, or where there is nothing to limit."""
+    cases = list(study.results.layers["case"])
+    if study.ceilings or not cases:
+        return ""
+    return commands.write_ceilings(cases, study.results.runs.iloc[-1].to_dict())

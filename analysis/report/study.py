@@ -1,0 +1,70 @@
+"""What all sections of the report share, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.limits.roofline import Ceilings, find_ceilings
+from analysis.mnist.trainings import choose_trainings
+from analysis.pairs.planes_and_arms import Sweeps, find_sweeps
+from analysis.pairs.remedies import tabulate_remedies
+from analysis.pairs.table import tabulate_pairs
+from analysis.reasons.explaining import explain_pairs
+from analysis.reasons.explanation import Explained
+from analysis.report.cautions import list_cautions
+from analysis.report.explanations import ShownExplanation, choose_explanations
+from analysis.results.tables import Results
+
+
+@dataclass(frozen=True)
+class Study:
+    """The results of one environment, and what they say."""
+
+    #: The runs that the report is on, all of one environment.
+    results: Results
+    #: These runs and those of campaigns, which compare their environment with others.
+    everything: Results
+    #: Where the page will lie: its links start there.
+    folder: Path
+    #: A row a comparison, as ``tabulate_pairs`` has it.
+    comparisons: pd.DataFrame
+    #: By device.
+    ceilings: Mapping[str, Ceilings]
+    #: The plane and the arms among the comparisons.
+    sweeps: Sweeps
+    #: What the traces explain of the comparisons.
+    explained: Explained
+    #: Of these explanations those on the page.
+    shown_explanations: tuple[ShownExplanation, ...]
+    #: A row a remedy, as ``tabulate_remedies`` has it.
+    gains: pd.DataFrame
+    #: The MNIST trainings to judge by, as ``choose_trainings`` has them.
+    trainings: pd.DataFrame
+    #: Sentences on what makes the numbers doubtful.
+    cautions: tuple[str, ...]
+
+
+def make_study(results: Results, everything: Results, folder: Path, tell: Callable[[str], None]) -> Study:
+    """Compute what ``results`` say; ``tell`` is given what is being done."""
+    tell("judging comparisons")
+    comparisons = tabulate_pairs(results)
+    gains = tabulate_remedies(results, comparisons)
+    tell("explaining traces")
+    explained = explain_pairs(results, comparisons)
+    return Study(
+        results=results,
+        everything=everything,
+        folder=folder,
+        comparisons=comparisons,
+        ceilings=find_ceilings(results.ceilings),
+        sweeps=find_sweeps(comparisons),
+        explained=explained,
+        shown_explanations=choose_explanations(explained, gains, folder),
+        gains=gains,
+        trainings=choose_trainings(results),
+        cautions=tuple(list_cautions(results)),
+    )
