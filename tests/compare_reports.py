@@ -64,7 +64,7 @@ def compare_tables(before: Path, after: Path, tolerance: float, common_rows: boo
 def _compare_columns(one: pd.Series, other: pd.Series, tolerance: float) -> tuple[int, float]:
     """How many values differ by more than ``tolerance``, and the largest relative difference of all."""
     if not (pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other)):
-        return int((one.astype(str) != other.astype(str)).sum()), 0.0
+        return int((one.fillna("").astype(str) != other.fillna("").astype(str)).sum()), 0.0
     a, b = one.to_numpy(dtype=float), other.to_numpy(dtype=float)
     equal = (a == b) | (np.isnan(a) & np.isnan(b))
     scale = np.maximum(np.maximum(np.abs(a), np.abs(b)), np.finfo(float).tiny)
@@ -77,7 +77,7 @@ def _compare_columns(one: pd.Series, other: pd.Series, tolerance: float) -> tupl
 def _keep_common(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows whose texts (names, directions) are in both, in their order."""
     texts = [name for name in one.columns if name in other and not pd.api.types.is_numeric_dtype(one[name])]
-    keys = [table[texts].astype(str).agg("\0".join, axis=1) for table in (one, other)]
+    keys = [table[texts].fillna("").astype(str).agg("\0".join, axis=1) for table in (one, other)]
     common = set(keys[0]) & set(keys[1])
     kept = [
         table[key.isin(common)].reset_index(drop=True) for table, key in zip((one, other), keys, strict=True)

@@ -18,6 +18,8 @@ FILES = sorted(file for room in ("bench", "analysis") for file in (PROJECT / roo
 #: Where more is better than less, and why: lines of a file, or of a function.
 LONGER_FILES: dict[str, str] = {}
 LONGER_FUNCTIONS: dict[str, str] = {}
+#: Rooms of more than ten files.
+LARGER_ROOMS = {"analysis/report/sections": "one module a section of the page, whose list is in build.py"}
 
 
 def test_imports_go_one_way(monkeypatch):
@@ -55,10 +57,12 @@ def test_files_and_functions_are_short_and_say_what_they_do(file):
             assert lines <= 50 or f"{name}:{node.name}" in LONGER_FUNCTIONS, f"{node.name}: {lines} lines"
 
 
-@pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=str)
+@pytest.mark.parametrize(
+    "folder", sorted({file.parent for file in FILES}), ids=lambda folder: str(folder.relative_to(PROJECT))
+)
 def test_a_room_is_small(folder):
     files = [file for file in folder.glob("*.py") if file.name != "__init__.py"]
-    assert len(files) <= 10
+    assert len(files) <= 10 or str(folder.relative_to(PROJECT)) in LARGER_ROOMS
 
 
 def test_modules_that_are_named_in_strings_exist():

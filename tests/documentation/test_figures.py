@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 
 import pytest
 
@@ -19,7 +20,7 @@ def numbers(text):
 
 def answer_in_readme():
     """Its three sentences."""
-    section = re.search(r"^## The answer.*?\n\n(.*?)\n\n!", read(README), re.MULTILINE | re.DOTALL)[1]
+    section = re.search(r"^## The answer.*?\n\n(.*?)\n\n<picture>", read(README), re.MULTILINE | re.DOTALL)[1]
     return [" ".join(part.split()) for part in re.split(r"^\d\. ", section, flags=re.MULTILINE)[1:]]
 
 
@@ -67,3 +68,13 @@ def test_the_results_count_for_each_framework_as_the_example_does(framework):
     text, answer = read(PROJECT / "docs/results.md"), " ".join(ANSWER)
     slower = re.search(rf"(\d+) with {framework}\b", answer)[1]
     assert re.search(rf"\| {framework} [\d.]+ \| {slower} \|", text)
+
+
+def test_the_images_of_the_readme_are_made_from_the_examples_heatmap():
+    making = runpy.run_path(str(PROJECT / "docs/images/make.py"))
+    heatmap = read(making["HEATMAP"])
+    for name, make in (("light", making["make_light"]), ("dark", making["make_dark"])):
+        image = read(PROJECT / f"docs/images/heatmap-{name}.svg")
+        assert image == make(heatmap)
+        assert "prefers-color-scheme" not in image
+    assert making["make_light"](heatmap) != making["make_dark"](heatmap) != heatmap
