@@ -1,6 +1,7 @@
 """What the machine can do: matrix product, memory bandwidth, the cost of a call."""
 
 from bench.contract.cases import SCHEMA
+from bench.session.rows import record_outcome
 from bench.workloads.preparing import start
 
 
@@ -9,6 +10,8 @@ def test_ceiling(benchmark, run, ceiling, replay):
     if benchmark.disabled:
         benchmark(ceiling.prepare(run.framework))
         return
-    outcome = run.measurements.alone(ceiling.id, lambda: start(lambda: ceiling.prepare(run.framework)))
-    replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
-    benchmark.extra_info.update(schema=SCHEMA, ceiling=ceiling.as_dict(), **outcome.extra_info())
+    outcome = run.measurements.measure_alone(
+        ceiling.id, lambda: start(lambda: ceiling.prepare(run.framework))
+    )
+    benchmark.extra_info.update(schema=SCHEMA, ceiling=ceiling.as_dict())
+    record_outcome(benchmark, replay, outcome)

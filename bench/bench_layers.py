@@ -1,6 +1,7 @@
 """The isolated layers: one test a layer and case, measured in lock-step with its comparison."""
 
 from bench.contract.cases import SCHEMA
+from bench.session.rows import record_outcome
 
 
 def test_layer(benchmark, run, comparison, case, replay):
@@ -15,12 +16,11 @@ def test_layer(benchmark, run, comparison, case, replay):
     if benchmark.disabled:
         benchmark(run.measurements.prepare(case).call)
         return
-    if run.in_turn:
-        outcome = run.measurements.settled(run.measurements.prepare(case))
+    if run.options.in_turn:
+        outcome = run.measurements.settle_workload(run.measurements.prepare(case))
         benchmark(outcome.workload.call)
+        benchmark.extra_info.update(outcome.as_extra_info())
     else:
-        outcome = run.measurements.outcome(comparison, case)
-        replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
-    benchmark.extra_info.update(outcome.extra_info())
-    run.measured[case.id] = (case, benchmark.extra_info)
-    run.warn(case, outcome)
+        outcome = run.measurements.measure_case(comparison, case)
+        record_outcome(benchmark, replay, outcome)
+    run.add(case, benchmark.extra_info, outcome)

@@ -18,8 +18,10 @@ def test_training(benchmark, run, training_id, replay):
         benchmark(lambda: None)
         return
     try:
-        training = run.mnist.training(*run.trainings[training_id])
+        training = run.mnist.train(*run.selection.trainings[training_id])
     except DataError as error:
-        (pytest.fail if run.mnist.in_full else pytest.skip)(str(error))
+        if run.options.mnist_in_full:
+            pytest.fail(str(error))
+        pytest.skip(str(error))
     replay.record(benchmark, lambda: None, training.history["seconds"], 1)
     benchmark.extra_info["training"] = describe_training(training, run.mnist.data)

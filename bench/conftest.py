@@ -1,88 +1,44 @@
-"""pytest wiring and nothing else: options, parametrisation, pytest-benchmark's hooks."""
+"""pytest's door to a run, and nothing else: its hooks and fixtures, each of them a few lines."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from contextlib import nullcontext
+from functools import partial
 
 import pytest
 
-from bench.contract.cases import DIED, DIRECTIONS, DISAGREES, DTYPES, MODES, SCHEMA, UNSUPPORTED
+from bench.contract.cases import SCHEMA
 from bench.contract.fingerprint import find_differences
 from bench.frameworks.interface import Unsupported
 from bench.frameworks.native_errors import keep_native_errors
 from bench.machine import advice
-from bench.mnist.models import MODELS
-from bench.plan import grids
 from bench.processes.journal import JournalError
 from bench.processes.supervised import SupervisorLink, is_watched
-from bench.processes.supervisor import parse_case_timeout, supervise
+from bench.processes.supervisor import supervise
+from bench.session.options import declare_options, parse_case_timeout
+from bench.session.parameters import (
+    ID_PARAMETERS,
+    LAYER_PARAMETERS,
+    find_repeated,
+    list_layer_parameters,
+    read_layer_parameters,
+)
 from bench.session.progress import CaseProgress
+from bench.session.rows import record_outcome
 from bench.session.run import Run
-from bench.timing.outcome import Died
+from bench.session.saving import Saving, prevent_saving
+from bench.session.terminal import list_header_lines, write_line
+from bench.timing.outcome import LASTING_ERRORS, name_lasting_error
 from bench.timing.replay import Replay
 from bench.tracing.capturing import ProfilingError
-from bench.workloads.agreement import Disagreement
 
 RUN = pytest.StashKey[Run]()
 REPLAY = pytest.StashKey[Replay]()
 
-#: What rows can be grouped by: ``--benchmark-group-by=param:direction,param:shape``.
-LAYER_PARAMETERS = ("layer", "direction", "mode", "device", "dtype", "shape")
-
 
 def pytest_addoption(parser):
-    group = parser.getgroup("convolution cases")
-    group.addoption("--grid", metavar="NAME", help=f"the shapes to measure: {', '.join(grids.NAMES)}")
-    group.addoption("--shapes", metavar="FILE", help="measure the shapes in this CSV or JSON file instead")
-    for name, values in (("directions", DIRECTIONS), ("modes", MODES), ("dtypes", DTYPES)):
-        group.addoption(f"--{name}", metavar="A,B", help=f"only these of {', '.join(values)}")
-    group.addoption(
-        "--devices", metavar="A,B", help="only these, such as CPU:0,GPU:0 (default: all there are)"
-    )
-    group.addoption(
-        "--in-turn",
-        action="store_true",
-        help="measure each layer alone by pytest-benchmark's own loop instead of in lock-step",
-    )
-    group.addoption(
-        "--profile",
-        metavar="CHOICE",
-        help="after timing, trace into traces/: 'all' cases, the layers of the 'slow' comparisons, of the N "
-        "slowest, or of the 'telling' ones (those that the grid marks, and the slowest)",
-    )
-    group.addoption("--epochs", metavar="N", help="epochs of each MNIST training (25, like the article's)")
-    group.addoption(
-        "--repeats", metavar="N", help="how often each MNIST model is trained (5), or which repeats (4-5)"
-    )
-    group.addoption("--models", metavar="A,B", help=f"only these MNIST models: {', '.join(MODELS)}")
-    group.addoption("--samples", metavar="N", help="train on the first N samples only: a trial")
-    group.addoption("--mnist", metavar="PATH", help="where MNIST is (default: Keras's cache, or a download)")
-    group.addoption(
-        "--remedies",
-        action="store_true",
-        help="measure what could be done about every case, not only about the grid's telling ones",
-    )
-    group.addoption(
-        "--resume", action="store_true", help="go on with a run that was killed, where it was killed"
-    )
-    group.addoption(
-        "--resume-from",
-        metavar="JOURNAL",
-        help="go on with a run that was set aside in this file",
-    )
-    group.addoption(
-        "--discard", action="store_true", help="give up what unfinished runs in this environment have kept"
-    )
-    group.addoption(
-        "--case-timeout",
-        metavar="SECONDS",
-        default="600",
-        help="end a comparison that takes longer (600), record it as failed, and go on",
-    )
-    group.addoption("--shuffle-seed", metavar="N", help="the order of comparisons (default: from the clock)")
+    declare_options(parser.getgroup("convolution cases"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -93,7 +49,7 @@ def pytest_cmdline_main(config):
     if is_watched() or any(getattr(option, name, False) for name in unwatched):
         return None
     try:
-        timeout = parse_case_timeout(vars(option))
+        timeout = parse_case_timeout(option.case_timeout)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -113,104 +69,69 @@ def pytest_configure(config):
 
 
 def pytest_report_header(config):
-    run = config.stash[RUN]
-    facts = run.environment
-    return [
-        f"environment {facts['fingerprint']}: {facts['backend']} {facts.get(facts['backend'], '')}, "
-        f"Keras {facts['keras']}, oneDNN {facts['onednn']}, {facts['cores']} cores of {facts['cpu']}",
-        f"grid {run.grid}: {len(run.comparisons)} comparisons, {len(run.cases)} cases, "
-        f"shuffled by seed {run.seed}",
-        *(f"warning: {text}" for text in advice.warn_of_machine(facts)),
-    ]
+    return list_header_lines(config.stash[RUN])
 
 
 def pytest_ignore_collect(collection_path, config):
     """Without remedies, claims or trainings to measure there is no test of them, not even a skipped one."""
-    run = config.stash[RUN]
+    selection = config.stash[RUN].selection
     wanted = {
-        "bench_remedies.py": run.remedies,
-        "bench_claims.py": run.contrasts,
-        "bench_mnist.py": run.trainings,
+        "bench_remedies.py": selection.remedies,
+        "bench_claims.py": selection.contrasts,
+        "bench_mnist.py": selection.trainings,
     }
     return True if not wanted.get(collection_path.name, True) else None
 
 
 def pytest_generate_tests(metafunc):
-    run = metafunc.config.stash[RUN]
+    selection = metafunc.config.stash[RUN].selection
     if "case" in metafunc.fixturenames:
-        values = [_layer_parameters(case) for case, _ in run.cases.values()]
-        metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(run.cases))
-    ids = (
-        ("limit", run.ceilings),
-        ("remedy_id", run.remedies),
-        ("contrast_id", run.contrasts),
-        ("training_id", run.trainings),
-    )
-    for name, chosen in ids:
-        if name in metafunc.fixturenames:
-            metafunc.parametrize(name, list(chosen), ids=list(chosen))
-
-
-def _layer_parameters(case):
-    return tuple(getattr(case, name) for name in LAYER_PARAMETERS)
+        values = [list_layer_parameters(selected.case) for selected in selection.cases.values()]
+        metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(selection.cases))
+    for parameter, field in ID_PARAMETERS.items():
+        if parameter in metafunc.fixturenames:
+            ids = list(getattr(selection, field))
+            metafunc.parametrize(parameter, ids, ids=ids)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Give each layer's test the timer that its samples will be replayed by.
+    """Give each test the timer that its samples will be replayed by.
 
-    What a run measures, it measures once: twice the same samples would pass for a replicate.
+    What a run measures, it measures once: the same samples twice would pass for a replicate.
     """
     run = config.stash[RUN]
-    seen = set()
+    repeated = find_repeated(items)
+    if repeated:
+        pytest.exit(
+            f"{repeated.nodeid} would be measured twice in one run (pytest-repeat?): a run is a replicate, "
+            "so repeat the whole command instead",
+            returncode=2,
+        )
+    replayed = {"case", "remedy", "contrast", "ceiling", "training_id"}
     for item in items:
-        measured = _measured_by(item)
-        if measured in seen:
-            pytest.exit(
-                f"{item.nodeid} would be measured twice in one run (pytest-repeat?): a run is a replicate, "
-                "so repeat the whole command instead",
-                returncode=2,
-            )
-        seen.add(measured)
-        own_loop = run.in_turn and "case" in item.fixturenames
-        replayed = {"case", "remedy", "contrast", "ceiling", "training_id"}
+        own_loop = run.options.in_turn and "case" in item.fixturenames
         if replayed.intersection(item.fixturenames) and not own_loop:
-            item.stash[REPLAY] = Replay(run.timer_name)
+            item.stash[REPLAY] = Replay(run.options.timer)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
 
-def _measured_by(item):
-    """What a test measures: its function and those of its parameters that are ours."""
-    ours = (*LAYER_PARAMETERS, "limit", "remedy_id", "contrast_id", "training_id")
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    named = tuple((name, parameters[name]) for name in ours if name in parameters)
-    return item.nodeid.partition("[")[0], named or item.nodeid
-
-
-def _case_of(item):
-    return item.config.stash[RUN].case_with(tuple(item.callspec.params[name] for name in LAYER_PARAMETERS))
+def _find_selected_case(item):
+    return item.config.stash[RUN].selection.cases_by_parameters[read_layer_parameters(item)]
 
 
 def pytest_collection_finish(session):
     config = session.config
     run = config.stash[RUN]
-    run.measurements.selected = {_case_of(item)[0] for item in session.items if "case" in item.fixturenames}
-    run.mnist.wanted = [
-        run.trainings[item.callspec.params["training_id"]]
-        for item in session.items
-        if "training_id" in item.fixturenames
-    ]
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        capture = config.pluginmanager.get_plugin("capturemanager")
-
-        def write(line):
-            """On the terminal at once, whatever a test's output goes to."""
-            with capture.global_and_fixture_disabled() if capture else nullcontext():
-                reporter.ensure_newline()
-                reporter.write_line(line)
-
-        run.mnist.write = write
+    of_layers = [item for item in session.items if "case" in item.fixturenames]
+    of_trainings = [item for item in session.items if "training_id" in item.fixturenames]
+    run.expect(
+        cases=[_find_selected_case(item).case for item in of_layers],
+        trainings=[run.selection.trainings[item.callspec.params["training_id"]] for item in of_trainings],
+    )
+    write = partial(write_line, config)
+    run.mnist.write = write
+    if config.pluginmanager.has_plugin("terminalreporter"):
         config.pluginmanager.register(CaseProgress(len(session.items), time.monotonic, write))
 
 
@@ -224,18 +145,8 @@ def pytest_runtestloop(session):
         lines = session.config.stash[RUN].begin()
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
-    _write_lines(session.config, lines)
-
-
-def _write_lines(config, lines):
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    for line in lines if reporter else ():
-        reporter.ensure_newline()
-        reporter.write_line(line)
-
-
-#: The errors that say why a case cannot be measured.
-_KINDS = {Unsupported: UNSUPPORTED, Disagreement: DISAGREES, Died: DIED}
+    for line in lines:
+        write_line(session.config, line)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -246,10 +157,10 @@ def pytest_pyfunc_call(pyfuncitem):
             return (yield)
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
-    except tuple(_KINDS) as reason:
+    except tuple(LASTING_ERRORS.values()) as reason:
         if "case" in pyfuncitem.funcargs:
             run = pyfuncitem.config.stash[RUN]
-            run.refuse(pyfuncitem.funcargs["case"], str(reason), _KINDS[type(reason)])
+            run.refuse(pyfuncitem.funcargs["case"], str(reason), name_lasting_error(reason))
         if isinstance(reason, Unsupported):
             pytest.skip(str(reason))
         pytest.fail(str(reason), pytrace=False)
@@ -271,44 +182,30 @@ def pytest_sessionfinish(session, exitstatus):
     run = session.config.stash.get(RUN, None)
     if not run:
         return (yield)
+    write = partial(write_line, session.config)
     # --exitfirst, --maxfail and --stepwise end a run early, and with the status of one that failed.
-    is_whole = run.finished == len(session.items) and exitstatus in (
-        pytest.ExitCode.OK,
-        pytest.ExitCode.TESTS_FAILED,
-    )
+    ended_by_itself = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    whole = ended_by_itself and run.finished == len(session.items)
     saver = session.config._benchmarksession
-    if run.journal and not is_whole:
-        saver.save = saver.autosave = saver.json = None
+    if run.keeping.journal and not whole:
+        prevent_saving(saver)
     try:
-        if run.profile and run.measured and is_whole:
-            reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-            run.trace(reporter.write_line if reporter else lambda text: None)
+        if whole:
+            run.trace(write)
     finally:
-        saved_before = set(run.storage.rglob("*.json"))
+        saving = Saving(saver, run.options.storage)
         try:
             result = yield
         except OSError as error:
-            for file in set(run.storage.rglob("*.json")) - saved_before:
-                _remove_half_written(file)
+            saving.remove_half_written()
             pytest.exit(f"cannot save the results: {error}; mend that, and save with --resume", returncode=2)
         finally:
             # Whatever comes after saving (--benchmark-compare-fail), what is saved is saved.
-            saved = run.was_generated and (
-                bool(set(run.storage.rglob("*.json")) - saved_before)
-                if saver.save or saver.autosave
-                else bool(saver.json)
-            )
+            saved = run.was_generated and saving.has_saved()
             if session.items:
-                _write_lines(session.config, run.end(whole=is_whole, saved=saved))
+                for line in run.end(whole=whole, saved=saved):
+                    write(line)
     return result
-
-
-def _remove_half_written(file):
-    """What a full disk left of a file; another run may have saved a whole one beside it."""
-    try:
-        json.loads(file.read_bytes())
-    except ValueError:
-        file.unlink()
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
@@ -320,7 +217,7 @@ def pytest_benchmark_update_machine_info(config, machine_info):
     run = config.stash[RUN]
     machine_info["identity"] = run.id
     machine_info["environment"] = run.environment
-    machine_info["run"] = run.facts()
+    machine_info["run"] = run.describe()
 
 
 def pytest_benchmark_update_json(config, output_json):
@@ -352,12 +249,12 @@ def run(request):
 @pytest.fixture
 def case(request, layer, direction, mode, device, dtype, shape):
     """The case of this test. Asking for its parameters is what lets the test be parametrised by them."""
-    return _case_of(request.node)[0]
+    return _find_selected_case(request.node).case
 
 
 @pytest.fixture
 def comparison(request):
-    return _case_of(request.node)[1]
+    return _find_selected_case(request.node).comparison
 
 
 @pytest.fixture
@@ -367,17 +264,17 @@ def replay(request):
 
 @pytest.fixture
 def ceiling(run, limit):
-    return run.ceilings[limit]
+    return run.selection.ceilings[limit]
 
 
 @pytest.fixture
 def remedy(run, remedy_id):
-    return run.remedies[remedy_id]
+    return run.selection.remedies[remedy_id]
 
 
 @pytest.fixture
 def contrast(run, contrast_id):
-    return run.contrasts[contrast_id]
+    return run.selection.contrasts[contrast_id]
 
 
 @pytest.fixture
@@ -389,8 +286,6 @@ def measure_against(run, benchmark, replay):
         if benchmark.disabled:
             benchmark(run.measurements.prepare(case).call)
             return
-        outcome = run.measurements.against(base, case)
-        replay.record(benchmark, outcome.workload.call, outcome.samples.rounds, outcome.samples.iterations)
-        benchmark.extra_info.update(outcome.extra_info())
+        record_outcome(benchmark, replay, run.measurements.measure_against(base, case))
 
     return measure

@@ -30,7 +30,7 @@ REFUSALS = (UNSUPPORTED, DISAGREES, DIED)
 #: The dense layer that each separable layer stands in for.
 DENSE_OF = {"separable_conv2d": "conv2d", "separable_conv1d": "conv1d"}
 #: Ways to write a layer that say the same: a Conv2D with a group a channel is a depthwise layer, and m
-#: depthwise layers side by side are one with depth multiplier m. Measured as remedies (``bench.plan.remedies``).
+#: depthwise layers side by side are one with depth multiplier m. ``bench.plan.remedies`` measures them.
 GROUPED, SPLIT = "grouped_conv2d", "split_separable_conv2d"
 LAYERS = (
     "conv2d",

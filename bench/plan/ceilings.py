@@ -13,9 +13,10 @@ MATRIX_PRODUCT, COPY, TRIAD, EMPTY_CALL = "matrix_product", "copy", "triad", "em
 
 _KIB, _MIB, _GIB = 2**10, 2**20, 2**30
 _MATRIX_SIZES = {"CPU": (256, 1024, 2048), "GPU": (2048, 4096, 8192)}
-#: From one core's cache to far beyond what one virtual machine gets of its host's last cache.
+#: In bytes, from one core's cache to far beyond a virtual machine's share of its host's last cache.
 _WORKING_SETS = (256 * _KIB, _MIB, 4 * _MIB, 16 * _MIB, 64 * _MIB, 256 * _MIB, _GIB)
-#: Repeating inside the call makes its overhead vanish: about this many bytes are moved by one.
+#: A stream repeats inside one call until it has moved about this many bytes: then what a call costs by
+#: itself does not count.
 _BYTES_A_CALL = 2e8
 _FLOAT32_BYTES = 4
 
@@ -37,7 +38,7 @@ class Ceiling:
 
     @property
     def working_set_bytes(self) -> int:
-        """Both vectors of a stream; zero for the others."""
+        """The bytes of both vectors of a stream; zero for the others."""
         return 2 * self.size * _FLOAT32_BYTES if self.kind in (COPY, TRIAD) else 0
 
     @property
@@ -70,32 +71,48 @@ class Ceiling:
         }
 
     def prepare(self, framework: Framework) -> Call:
+        """The call that reaches for this limit. Raises :class:`bench.frameworks.interface.Unsupported`."""
         if self.kind == MATRIX_PRODUCT:
-            return framework.matrix_product(self.dtype, self.size, self.device)
+            return framework.prepare_matrix_product(self.dtype, self.size, self.device)
         if self.kind == EMPTY_CALL:
-            return framework.empty_call(self.mode, self.device)
-        stream = framework.copy if self.kind == COPY else framework.triad
-        return stream(self.size, self.repeats, self.device)
+            return framework.prepare_empty_call(self.mode, self.device)
+        if self.kind == COPY:
+            return framework.prepare_copy(self.size, self.repeats, self.device)
+        return framework.prepare_triad(self.size, self.repeats, self.device)
 
 
 def list_ceilings(devices: Iterable[str], dtypes: Sequence[str], modes: Iterable[str]) -> tuple[Ceiling, ...]:
     """The ceilings that cases of these devices, dtypes and modes are judged by."""
-    ceilings = []
+    ceilings: list[Ceiling] = []
     for device in devices:
-        kind = device.partition(":")[0]
-        products = [*dtypes, *([TENSORFLOAT32] if kind == "GPU" and "float32" in dtypes else [])]
-        ceilings += [
-            Ceiling(MATRIX_PRODUCT, device, dtype, size=n) for dtype in products for n in _MATRIX_SIZES[kind]
-        ]
-        ceilings += [
-            Ceiling(
-                kind,
-                device,
-                size=bytes_ // 2 // _FLOAT32_BYTES,
-                repeats=max(1, round(_BYTES_A_CALL / bytes_)),
-            )
-            for kind in (COPY, TRIAD)
-            for bytes_ in _WORKING_SETS
-        ]
+        ceilings += _list_matrix_products(device, dtypes)
+        ceilings += _list_streams(device)
         ceilings += [Ceiling(EMPTY_CALL, device, mode=mode) for mode in modes if mode != "eager"]
     return tuple(ceilings)
+
+
+def _list_matrix_products(device: str, dtypes: Sequence[str]) -> list[Ceiling]:
+    hardware = device.partition(":")[0]
+    computed = list(dtypes)
+    if hardware == "GPU" and "float32" in dtypes:
+        # A GPU's convolutions may compute float32 so.
+        computed.append(TENSORFLOAT32)
+    return [
+        Ceiling(MATRIX_PRODUCT, device, dtype=dtype, size=side)
+        for dtype in computed
+        for side in _MATRIX_SIZES[hardware]
+    ]
+
+
+def _list_streams(device: str) -> list[Ceiling]:
+    """Copies and triads of two float32 vectors each, for every size of the working set."""
+    return [
+        Ceiling(
+            kind,
+            device,
+            size=working_set // 2 // _FLOAT32_BYTES,
+            repeats=max(1, round(_BYTES_A_CALL / working_set)),
+        )
+        for kind in (COPY, TRIAD)
+        for working_set in _WORKING_SETS
+    ]

@@ -14,8 +14,8 @@ from bench.contract.cases import DIRECTIONS, ConvCase, split_parts
 class Shape:
     """One geometry, before directions, modes, devices and dtypes are chosen.
 
-    ``fields`` are fields of :class:`ConvCase`; a direction, mode or dtype among them is pinned: the
-    shape is measured so or not at all.
+    ``fields`` are fields of :class:`ConvCase`. A direction, mode or dtype among them is pinned: the
+    shape is measured with that value or not at all.
     """
 
     fields: Mapping[str, Any]
@@ -48,7 +48,7 @@ class Axes:
     directions: Sequence[str] = DIRECTIONS
     modes: Sequence[str] = ("graph",)
     dtypes: Sequence[str] = ("float32",)
-    #: Which of these the user asked for ("mode"); shapes pinned to something else are then left out.
+    #: Which of these the user asked for ("mode"). A shape that is pinned to another value is left out.
     chosen: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -64,43 +64,56 @@ def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
     seen: set[ConvCase] = set()
     comparisons: dict[str, Comparison] = {}
     for shape in shapes:
-        choices = [_values(shape, axes, name) for name in _CROSSED]
-        for values in itertools.product(*choices):
-            found = _comparison(shape, dict(zip(_CROSSED, values, strict=True)), seen)
-            known = comparisons.get(found.id)
-            comparisons[found.id] = _merged(known, found) if known else found
+        values_by_field = [_choose_values(shape, axes, name) for name in _CROSSED]
+        for values in itertools.product(*values_by_field):
+            settings = dict(zip(_CROSSED, values, strict=True))
+            comparison = _compare_layers(shape, settings)
+            new = tuple(case for case in comparison.cases if case not in seen)
+            seen.update(new)
+            comparison = replace(comparison, cases=new)
+            known = comparisons.get(comparison.id)
+            comparisons[comparison.id] = _merge(known, comparison) if known else comparison
     return tuple(comparisons.values())
 
 
-def _merged(one: Comparison, other: Comparison) -> Comparison:
-    """Two comparisons of the same id: all their cases, of which they share none, and all their names."""
-    names = dict.fromkeys(name for name in (one.name, other.name) if name)
-    return Comparison(
-        one.id,
-        one.cases + other.cases,
-        ", ".join(names),
-        one.control or other.control,
-        one.telling or other.telling,
-    )
-
-
-def _values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
+def _choose_values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
+    """The values of the field ``name`` that ``shape`` is measured with; empty where it is left out."""
     values = getattr(axes, f"{name}s")
     if name not in shape.fields:
         return values
     pinned = shape.fields[name]
-    return (pinned,) if name not in axes.chosen or pinned in values else ()
+    if name in axes.chosen and pinned not in values:
+        return ()
+    return (pinned,)
 
 
-def _comparison(shape: Shape, settings: Mapping[str, str], seen: set[ConvCase]) -> Comparison:
-    layers = ("conv1d", "separable_conv1d") if shape.is_1d else ("conv2d", "separable_conv2d")
-    dense = ConvCase(layer=layers[0], **{**shape.fields, **settings})
-    separable = replace(dense, layer=layers[1])
+def _compare_layers(shape: Shape, settings: Mapping[str, str]) -> Comparison:
+    """The comparison of a dense and a separable layer of ``shape``, with the parts that it asks for."""
+    dense_layer, separable_layer = "conv2d", "separable_conv2d"
+    if shape.is_1d:
+        dense_layer, separable_layer = "conv1d", "separable_conv1d"
+    dense = ConvCase(layer=dense_layer, **{**shape.fields, **settings})
+    separable = replace(dense, layer=separable_layer)
     cases = [dense, separable]
     if shape.parts and not shape.is_1d:
         cases += split_parts(separable)
-    cases = [case for case in cases if case not in seen]
-    seen.update(cases)
-    # Training holds every kernel of the other directions.
-    telling = shape.telling and dense.direction == "train"
-    return Comparison(dense.comparison, tuple(cases), shape.name, shape.control, telling)
+    return Comparison(
+        id=dense.comparison,
+        cases=tuple(cases),
+        name=shape.name,
+        control=shape.control,
+        # Training runs every kernel of the other directions.
+        telling=shape.telling and dense.direction == "train",
+    )
+
+
+def _merge(one: Comparison, other: Comparison) -> Comparison:
+    """Two comparisons of the same id as one, with the cases and names of both. They share no case."""
+    names = dict.fromkeys(name for name in (one.name, other.name) if name)
+    return Comparison(
+        id=one.id,
+        cases=one.cases + other.cases,
+        name=", ".join(names),
+        control=one.control or other.control,
+        telling=one.telling or other.telling,
+    )

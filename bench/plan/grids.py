@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -11,21 +12,24 @@ from typing import Any
 
 from bench.contract.cases import ConvCase
 from bench.contract.claims import load_claims
+from bench.contract.mnist import FIRST_LAYER, SECOND_LAYER
 from bench.plan.comparisons import Shape
 
 
 @dataclass(frozen=True)
 class Grid:
+    """Shapes to measure, under the name that the user asks for them by."""
+
     name: str
     description: str
     shapes: tuple[Shape, ...]
 
 
-def _square(side: int) -> dict[str, tuple[int, int]]:
+def _set_kernel(side: int) -> dict[str, tuple[int, int]]:
     return {"kernel_size": (side, side)}
 
 
-def _channels(channels: int) -> dict[str, int]:
+def _set_channels(channels: int) -> dict[str, int]:
     """As many filters as channels, but as in real first layers never fewer than 32."""
     return {"in_channels": channels, "filters": max(channels, 32)}
 
@@ -52,6 +56,7 @@ _SIZE_ARMS: tuple[dict[str, Any], ...] = (
     {"filters": 16},
     {"filters": 256},
 )
+_MODE_ARMS: tuple[dict[str, Any], ...] = ({"mode": "eager"}, {"mode": "xla"})
 #: Changes that turned out to tell why: each falls to another kernel, or spends its time elsewhere.
 _TELLING_ARMS: tuple[dict[str, Any], ...] = (
     {"batch": 1},
@@ -62,13 +67,23 @@ _TELLING_ARMS: tuple[dict[str, Any], ...] = (
     {"mode": "eager"},
     {"mode": "xla"},
 )
-_MODE_ARMS: tuple[dict[str, Any], ...] = ({"mode": "eager"}, {"mode": "xla"})
 
 
-def _default() -> tuple[Shape, ...]:
-    plane = tuple(
+def _build_smoke() -> tuple[Shape, ...]:
+    fields = {"batch": 2, "height": 16, "width": 16, "in_channels": 16, "filters": 16}
+    return (Shape(fields, parts=True, control=True),)
+
+
+def _build_default() -> tuple[Shape, ...]:
+    line = {"height": 1, "width": 1024, "kernel_size": (1, 3)}
+    return (*_build_plane(), *_build_arms(), Shape(line, is_1d=True), *_build_mnist_layers())
+
+
+def _build_plane() -> tuple[Shape, ...]:
+    """Channels x kernel size."""
+    return tuple(
         Shape(
-            {**_channels(channels), **_square(side)},
+            {**_set_channels(channels), **_set_kernel(side)},
             parts=side == 3,
             control=side == 3,
             telling=channels == 64 and side in (3, 5),
@@ -76,25 +91,36 @@ def _default() -> tuple[Shape, ...]:
         for channels in (1, 3, 8, 16, 32, 64, 128, 256)
         for side in (3, 5, 7)
     )
-    arms = [Shape(arm, telling=arm in _TELLING_ARMS) for arm in (*_SIZE_ARMS, *_OPTION_ARMS)]
-    # Noise may differ where other code runs; but a float16 call takes over a second on CPU.
-    arms += [
+
+
+def _build_arms() -> tuple[Shape, ...]:
+    """One factor changed at a time, from where all arms start."""
+    plain = [Shape(arm, telling=arm in _TELLING_ARMS) for arm in _SIZE_ARMS + _OPTION_ARMS]
+    # Noise may differ where other code runs, so these have a control; but a float16 call takes over a second
+    # on CPU.
+    controlled = [
         Shape(arm, control=arm.get("dtype") != "float16", telling=arm in _TELLING_ARMS)
-        for arm in (*_DTYPE_ARMS, *_MODE_ARMS)
+        for arm in _DTYPE_ARMS + _MODE_ARMS
     ]
-    line = {"height": 1, "width": 1024, "kernel_size": (1, 3)}
-    return (*plane, *arms, Shape(line, is_1d=True), *_mnist_layers())
+    return (*plain, *controlled)
 
 
-def _sentinels() -> tuple[Shape, ...]:
+def _build_sentinels() -> tuple[Shape, ...]:
     """Ten of the default grid's shapes, each for another reason to change: what to watch over upgrades."""
-    arms = ({}, {"kernel_size": (5, 5)}, {"depth_multiplier": 4}, {"strides": (2, 2)}, *_MODE_ARMS)
+    arms: tuple[dict[str, Any], ...] = (
+        {},
+        {"kernel_size": (5, 5)},
+        {"depth_multiplier": 4},
+        {"strides": (2, 2)},
+        *_MODE_ARMS,
+    )
     shapes = [Shape(arm, control=not arm or arm in _MODE_ARMS) for arm in arms]
-    shapes += [Shape({**_channels(channels), **_square(3)}, control=True) for channels in (3, 256)]
-    return (*shapes, *(replace(shape, parts=False) for shape in _mnist_layers()))
+    shapes += [Shape({**_set_channels(channels), **_set_kernel(3)}, control=True) for channels in (3, 256)]
+    shapes += [replace(shape, parts=False) for shape in _build_mnist_layers()]
+    return tuple(shapes)
 
 
-def _claim_12132() -> tuple[Shape, ...]:
+def _build_channels() -> tuple[Shape, ...]:
     return tuple(
         Shape(
             {"height": 16, "width": 16, "in_channels": channels, "filters": channels},
@@ -104,31 +130,38 @@ def _claim_12132() -> tuple[Shape, ...]:
     )
 
 
-def _claims() -> tuple[Shape, ...]:
-    """A shape a test that compares the two layers; the others are ``list_contrasts``."""
-    shapes = []
-    for claim in load_claims():
-        for trial in claim.trials:
-            if trial.is_comparison:
-                fields = {
-                    name: value for name, value in vars(trial.base).items() if name not in ("layer", "device")
-                }
-                changed = {
-                    name: value for name, value in fields.items() if value != getattr(ConvCase(), name)
-                }
-                shapes.append(
-                    Shape({**changed, "direction": trial.base.direction}, control=claim.id == "flops")
-                )
-    return tuple(shapes)
+def _build_claims() -> tuple[Shape, ...]:
+    """A shape for each trial that compares the two layers; ``list_contrasts`` has the other trials."""
+    return tuple(
+        Shape(_pin_direction(trial.base), control=claim.id == "flops")
+        for claim in load_claims()
+        for trial in claim.trials
+        if trial.is_comparison
+    )
 
 
-def _kernels() -> tuple[Shape, ...]:
-    sides = [(k, k) for k in (1, 2, 3, 4, 5, 7, 9, 11, 15)] + [(1, 3), (3, 1), (1, 7), (7, 1)]
-    return tuple(Shape({"kernel_size": k}, parts=True, control=k == (3, 3)) for k in sides)
+def _pin_direction(case: ConvCase) -> dict[str, Any]:
+    """The fields in which ``case`` differs from the default case, and its direction in any event."""
+    usual = ConvCase()
+    fields = {
+        name: value
+        for name, value in vars(case).items()
+        if name not in ("layer", "device") and value != getattr(usual, name)
+    }
+    return {**fields, "direction": case.direction}
 
 
-def _options() -> tuple[Shape, ...]:
-    arms = [{}, *_OPTION_ARMS, {"depth_multiplier": 8}, {"strides": (2, 2), "padding": "valid"}, *_DTYPE_ARMS]
+def _build_kernels() -> tuple[Shape, ...]:
+    square = [(side, side) for side in (1, 2, 3, 4, 5, 7, 9, 11, 15)]
+    flat = [(1, 3), (3, 1), (1, 7), (7, 1)]
+    return tuple(
+        Shape({"kernel_size": kernel}, parts=True, control=kernel == (3, 3)) for kernel in square + flat
+    )
+
+
+def _build_options() -> tuple[Shape, ...]:
+    more = ({"depth_multiplier": 8}, {"strides": (2, 2), "padding": "valid"})
+    arms = ({}, *_OPTION_ARMS, *more, *_DTYPE_ARMS)
     return tuple(
         Shape({**arm, "mode": mode}, parts=True, control=not arm)
         for arm in arms
@@ -136,18 +169,15 @@ def _options() -> tuple[Shape, ...]:
     )
 
 
-def _mnist_layers() -> tuple[Shape, ...]:
-    common = {"batch": 250, "padding": "valid", "activation": "relu"}
-    first = {"height": 28, "width": 28, "in_channels": 1, "filters": 32, "input_gradient": False}
-    second = {"height": 13, "width": 13, "in_channels": 32, "filters": 64}
+def _build_mnist_layers() -> tuple[Shape, ...]:
     return (
-        Shape({**common, **first}, name="MNIST layer 1", parts=True, control=True, telling=True),
-        Shape({**common, **second}, name="MNIST layer 2", parts=True, control=True, telling=True),
+        Shape(FIRST_LAYER, name="MNIST layer 1", parts=True, control=True, telling=True),
+        Shape(SECOND_LAYER, name="MNIST layer 2", parts=True, control=True, telling=True),
     )
 
 
 @cache
-def _mobilenet() -> tuple[Shape, ...]:
+def _build_mobilenet() -> tuple[Shape, ...]:
     """MobileNet's first layer and its separable blocks, each against the dense layer of the same shape.
 
     A block's geometry is that of its depthwise layer, its filters those of the pointwise layer
@@ -179,25 +209,17 @@ def _mobilenet() -> tuple[Shape, ...]:
     return tuple(shapes)
 
 
-_BUILDERS = {
-    "smoke": (
-        "under a minute: one small shape, all directions",
-        lambda: (
-            Shape(
-                {"batch": 2, "height": 16, "width": 16, "in_channels": 16, "filters": 16},
-                parts=True,
-                control=True,
-            ),
-        ),
-    ),
-    "default": ("channels x kernel size, and one-factor arms for every other axis", _default),
-    "sentinels": ("ten shapes of the default grid, to compare environments by", _sentinels),
-    "channels": ("32 to 2048 channels, the claim in tensorflow#12132", _claim_12132),
-    "claims": ("what has been claimed in public (bench/claims.json)", _claims),
-    "kernels": ("kernel sizes 1 to 15, square and flat", _kernels),
-    "options": ("every layer option, in every mode", _options),
-    "mnist-layers": ("the two convolutions of the article's MNIST network", _mnist_layers),
-    "mobilenet": ("MobileNet's separable blocks against dense layers of the same shape", _mobilenet),
+#: What each grid is there for, and what builds its shapes.
+_BUILDERS: dict[str, tuple[str, Callable[[], tuple[Shape, ...]]]] = {
+    "smoke": ("under a minute: one small shape, all directions", _build_smoke),
+    "default": ("channels x kernel size, and one-factor arms for every other axis", _build_default),
+    "sentinels": ("ten shapes of the default grid, to compare environments by", _build_sentinels),
+    "channels": ("32 to 2048 channels, the claim in tensorflow#12132", _build_channels),
+    "claims": ("what has been claimed in public (bench/contract/claims.json)", _build_claims),
+    "kernels": ("kernel sizes 1 to 15, square and flat", _build_kernels),
+    "options": ("every layer option, in every mode", _build_options),
+    "mnist-layers": ("the two convolutions of the article's MNIST network", _build_mnist_layers),
+    "mobilenet": ("MobileNet's separable blocks against dense layers of the same shape", _build_mobilenet),
 }
 
 NAMES = tuple(_BUILDERS)

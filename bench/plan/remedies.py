@@ -1,7 +1,7 @@
 """What could be done about a slow case: the same work, written or run in another way.
 
-A remedy is measured in lock-step with what it replaces, so that advice comes with what it gains
-here, or with the fact that it does not help.
+A remedy is measured in lock-step with what it replaces. Advice then comes with what it gains here, or
+with the fact that it does not help.
 """
 
 from __future__ import annotations
@@ -12,12 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.contract.cases import GROUPED, SPLIT, ConvCase, split_parts
+from bench.contract.remedies import (
+    BFLOAT16,
+    CHANNELS_LAST,
+    DEPTHWISE_FOR_GROUPED,
+    JAX_JIT,
+    LARGER_BATCH,
+    SMALLER_KERNEL,
+    SPLIT_DEPTH_MULTIPLIER,
+    TF_FUNCTION,
+    TORCH_COMPILE_OFF,
+    XLA_OFF,
+)
 from bench.plan.comparisons import Comparison
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """``remedied`` in the place of ``case``. ``name`` says what is done, in words."""
+    """``remedied`` in the place of ``case``. ``name`` is one of those in :mod:`bench.contract.remedies`."""
 
     name: str
     case: ConvCase
@@ -31,57 +43,52 @@ class Remedy:
         return {"name": self.name, "case": self.case.as_dict(), "remedied": self.remedied.as_dict()}
 
 
-#: What takes a case to graph mode, by backend, from mode xla and from eager. JAX's graph mode is XLA, and
-#: PyTorch's is eager: where nothing changes, there is no remedy.
+#: What takes a case to graph mode, by backend and by the mode that it leaves. JAX's graph mode is XLA, and
+#: PyTorch's is eager: where nothing would change, there is no remedy.
 _TO_GRAPH = {
-    "tensorflow": {"xla": "XLA off", "eager": "tf.function"},
-    "jax": {"eager": "jax.jit"},
-    "torch": {"xla": "torch.compile off"},
+    "tensorflow": {"xla": XLA_OFF, "eager": TF_FUNCTION},
+    "jax": {"eager": JAX_JIT},
+    "torch": {"xla": TORCH_COMPILE_OFF},
 }
+#: The shape that every arm starts from, in training.
+_CENTRE = ConvCase(layer="separable_conv2d", direction="train")
 
 
 def list_remedies(comparisons: Iterable[Comparison], every: bool, backend: str) -> list[Remedy]:
-    """The remedies of the telling comparisons, or of ``every`` one, on a backend; each once."""
-    return list(
-        dict.fromkeys(
-            remedy
-            for comparison in comparisons
-            if every or comparison.telling
-            for case in comparison.cases
-            if case.layer == "separable_conv2d"
-            for remedy in suggest_remedies(case, backend)
-        )
-    )
+    """The remedies for the telling comparisons on ``backend``, each once; for all if ``every`` is true."""
+    found: dict[Remedy, None] = {}
+    for comparison in comparisons:
+        if not (every or comparison.telling):
+            continue
+        for case in comparison.cases:
+            if case.layer == "separable_conv2d":
+                found.update(dict.fromkeys(suggest_remedies(case, backend)))
+    return list(found)
 
 
 def suggest_remedies(case: ConvCase, backend: str) -> Iterator[Remedy]:
     """What can be tried in the place of a SeparableConv2D ``case``.
 
-    Conv2D in its place is measured anyway: it is the other layer of the comparison. Larger batches and
-    3x3 kernels compute something else; they say what the same layer gains where that is acceptable.
+    Conv2D in its place is measured anyway: it is the other layer of the comparison.
     """
 
-    def instead(name: str, **changes: Any) -> Remedy:
+    def change(name: str, **changes: Any) -> Remedy:
         return Remedy(name, case, dataclasses.replace(case, **changes))
 
     to_graph = _TO_GRAPH.get(backend, {}).get(case.mode)
     if to_graph:
-        yield instead(to_graph, mode="graph")
+        yield change(to_graph, mode="graph")
     if case.dtype == "float16":
-        yield instead("bfloat16", dtype="bfloat16")
+        yield change(BFLOAT16, dtype="bfloat16")
     if case.data_format == "channels_first":
-        yield instead("channels last", data_format="channels_last")
+        yield change(CHANNELS_LAST, data_format="channels_last")
     if case.batch < 8:
-        yield instead("batch 8 times as large", batch=8 * case.batch)
+        yield change(LARGER_BATCH, batch=8 * case.batch)
     if case.depth_multiplier > 1:
-        yield instead("split depth multiplier", layer=SPLIT)
+        yield change(SPLIT_DEPTH_MULTIPLIER, layer=SPLIT)
     if max(case.kernel_size) > 3:
-        yield instead("3x3 kernel", kernel_size=tuple(min(side, 3) for side in case.kernel_size))
+        yield change(SMALLER_KERNEL, kernel_size=tuple(min(side, 3) for side in case.kernel_size))
     if case == _CENTRE:
         depthwise, _ = split_parts(case)
         grouped = dataclasses.replace(depthwise, layer=GROUPED)
-        yield Remedy("DepthwiseConv2D for grouped Conv2D", grouped, depthwise)
-
-
-#: The shape that every arm starts from, in training.
-_CENTRE = ConvCase(layer="separable_conv2d", direction="train")
+        yield Remedy(DEPTHWISE_FOR_GROUPED, grouped, depthwise)

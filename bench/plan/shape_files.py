@@ -17,7 +17,7 @@ COLUMNS = ("name", *(name for name in FIELDS if name != "device"))
 _PAIRS = ("kernel_size", "strides", "dilation_rate")
 _NUMBERS = ("batch", "height", "width", "in_channels", "filters", "depth_multiplier")
 _FLAGS = ("input_gradient", "use_bias")
-#: No more of them than Python reads as a number.
+#: Python reads no number of more digits than a few thousand.
 _DIGITS = re.compile(r"[+-]?[0-9]{1,1000}", re.ASCII)
 _LONGEST_TITLE = 200
 _WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -44,17 +44,19 @@ def read_shapes(path: Path) -> tuple[Shape, ...]:
         raise ShapeFileError(f"{path} is not text in UTF-8 (byte {error.start})") from error
     except ValueError as error:  # a name that no file can have
         raise ShapeFileError(f"cannot read the shapes file {quote(str(path))}: {error}") from error
-    rows = _json_rows(path, text) if path.suffix.lower() == ".json" else _csv_rows(path, text)
-    shapes = tuple(_shape(where, row) for where, row in rows)
+    read_rows = _read_json_rows if path.suffix.lower() == ".json" else _read_csv_rows
+    rows = read_rows(path, text)
+    shapes = tuple(_make_shape(where, row) for where, row in rows)
     if not shapes:
         raise ShapeFileError(f"{path} holds no shapes")
     return shapes
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each row stands, and its values by column; empty values are left out."""
     reader = csv.reader(text.splitlines(), skipinitialspace=True, strict=True)
     try:
-        header = _header(path, reader)
+        header = _read_header(path, reader)
         for values in reader:
             if not any(value.strip() for value in values):
                 continue
@@ -67,7 +69,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise ShapeFileError(f"{path}, line {reader.line_num}: {error}") from error
 
 
-def _header(path: Path, reader: Any) -> list[str]:
+def _read_header(path: Path, reader: Any) -> list[str]:
     """The names in the first line that is not blank."""
     for values in reader:
         names = [name.strip() for name in values]
@@ -76,14 +78,15 @@ def _header(path: Path, reader: Any) -> list[str]:
         for column, name in enumerate(names, start=1):
             where = f"{path}, line {reader.line_num}, column {column}"
             if name not in COLUMNS:
-                raise ShapeFileError(f"{where}: {_no_column(name)}")
+                raise ShapeFileError(f"{where}: {_describe_unknown_column(name)}")
             if name in names[: column - 1]:
                 raise ShapeFileError(f"{where}: {name!r} appears twice")
         return names
     return []
 
 
-def _json_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_json_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each object stands, and its values by column."""
     try:
         rows = json.loads(text)
     except json.JSONDecodeError as error:
@@ -100,29 +103,26 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
             raise ShapeFileError(f"{where} must be an object, {{...}}")
         for name in row:
             if name not in COLUMNS:
-                raise ShapeFileError(f"{where}: {_no_column(name)}")
+                raise ShapeFileError(f"{where}: {_describe_unknown_column(name)}")
         yield where, row
 
 
-def _no_column(name: str) -> str:
+def _describe_unknown_column(name: str) -> str:
     return f"there is no column {quote(name)}; there are: {', '.join(COLUMNS)}"
 
 
-def _shape(where: str, row: dict[str, Any]) -> Shape:
+def _make_shape(where: str, row: dict[str, Any]) -> Shape:
+    """The shape in ``row``; ``where`` says where it stands, for an error."""
     fields = {}
     for name, value in row.items():
         try:
-            fields[name] = _value(name, value)
+            fields[name] = _parse_value(name, value)
         except ValueError as error:
             raise ShapeFileError(f"{where}, column {name!r}: {error}") from error
     title = fields.pop("name", "")
     layer = fields.pop("layer", "conv2d")
     if layer in ("conv1d", "separable_conv1d"):
-        # One number is the width's; the height of a 1-D layer is 1.
-        fields = {"height": 1, "kernel_size": (3, 3), **fields}
-        fields |= {
-            name: (1, pair[1]) for name, pair in fields.items() if name in _PAIRS and pair[0] == pair[1]
-        }
+        fields = _flatten(fields)
     try:
         case = ConvCase(layer, **fields)
     except ValueError as error:
@@ -132,13 +132,23 @@ def _shape(where: str, row: dict[str, Any]) -> Shape:
     return Shape(fields, name=title, is_1d=case.is_1d)
 
 
-def _value(name: str, value: Any) -> Any:
+def _flatten(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields`` for a 1-D layer: its height is 1, and a single number of a pair is the width's."""
+    flat = {"height": 1, "kernel_size": (3, 3), **fields}
+    for name in _PAIRS:
+        if name in flat and flat[name][0] == flat[name][1]:
+            flat[name] = (1, flat[name][1])
+    return flat
+
+
+def _parse_value(name: str, value: Any) -> Any:
+    """``value`` of the column ``name`` as a shape has it. Raises ``ValueError``."""
     if name == "name":
-        return _title(value)
+        return _check_title(value)
     if name in _PAIRS:
-        return _pair(value)
+        return _parse_pair(value)
     if name in _NUMBERS:
-        return _number(value)
+        return _parse_number(value)
     if name in _FLAGS and isinstance(value, str):
         if value.lower() not in _WORDS:
             raise ValueError(f"must be true or false, not {quote(value)}")
@@ -150,17 +160,17 @@ def _value(name: str, value: Any) -> Any:
     return value
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _parse_pair(value: Any) -> tuple[int, int]:
     numbers = value.split("x") if isinstance(value, str) else value
     if not isinstance(numbers, list | tuple):
         numbers = [numbers]
     if len(numbers) not in (1, 2):
         raise ValueError(f"must be one number or two, such as 3 or 3x5, not {quote(value)}")
-    numbers = [_number(number) for number in numbers]
+    numbers = [_parse_number(number) for number in numbers]
     return (numbers[0], numbers[-1])
 
 
-def _number(value: Any) -> int:
+def _parse_number(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
@@ -168,8 +178,8 @@ def _number(value: Any) -> int:
     raise ValueError(f"must be a whole number, not {quote(value)}")
 
 
-def _title(value: Any) -> str:
-    """What a shape is called in tables and on terminals."""
+def _check_title(value: Any) -> str:
+    """``value`` as what a shape is called in tables and on terminals. Raises ``ValueError``."""
     if value is None:
         return ""
     if not isinstance(value, str) or not value.isprintable() or len(value) > _LONGEST_TITLE:

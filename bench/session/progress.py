@@ -8,9 +8,10 @@ EVERY_SECONDS = 15.0
 
 
 class CaseProgress:
-    """Says now and then how many cases are done and about how long the others will take.
+    """Tells now and then how many of ``total`` cases are done and about how long the others will take.
 
-    Comparisons run in random order, so those done are a fair sample of those to come.
+    Comparisons run in random order, so those done are a fair sample of those to come. ``clock`` returns
+    seconds; ``write`` is given a line.
     """
 
     def __init__(self, total: int, clock: Callable[[], float], write: Callable[[str], None]) -> None:
@@ -30,10 +31,11 @@ class CaseProgress:
         left = (now - self._start) / self._done * (self._total - self._done)
         self._write(
             f"  {self._done} of {self._total} cases, "
-            f"{minutes(now - self._start)} gone, about {minutes(left)} left"
+            f"{format_minutes(now - self._start)} gone, about {format_minutes(left)} left"
         )
 
 
-def minutes(seconds: float) -> str:
+def format_minutes(seconds: float) -> str:
+    """``1:05`` for 65 seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

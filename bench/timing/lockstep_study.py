@@ -1,14 +1,15 @@
 """Does measuring in lock-step pay? ``python -m bench.timing.lockstep_study`` shows it on this machine.
 
-Measures the default grid's centre in fresh processes, by turns in lock-step and by plain
-pytest-benchmark, one layer after the other, in the same total time; prints how much the
-separable/dense ratio varies between the processes. --disturb adds what a shared machine has: a
-neighbour that copies memory on one core for a few seconds, rests for a few, and so on.
+Measures the default grid's centre in fresh processes: in one in lock-step, in the next by plain
+pytest-benchmark, one layer after the other, and so on. Both take the same time in total. Prints how much
+the separable/dense ratio varies between the processes.
+
+--disturb adds what a shared machine has: a neighbour that copies memory on one core for a few seconds,
+rests for a few, and so on.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -19,8 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from bench.contract.cases import DIRECTIONS
 
+#: pytest's options by the name of the method.
 METHODS = {"lock-step": [], "in turn": ["--in-turn"]}
 _NEIGHBOUR = """
 import random, time
@@ -33,28 +37,37 @@ while True:
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.timing.lockstep_study", description=__doc__)
-    parser.add_argument("--processes", type=int, default=8, help="fresh processes a method (default: 8)")
-    parser.add_argument("--seconds", default="1.0", help="measuring time a layer (default: 1.0)")
-    parser.add_argument("--disturb", action="store_true", help="with a noisy neighbour")
-    arguments = parser.parse_args()
-    if arguments.processes < 2:
-        parser.error("--processes must be at least 2: one process has no variation")
-
+@click.command(help=__doc__)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=2),
+    default=8,
+    show_default=True,
+    help="fresh processes a method; a single one would have no variation",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="measuring time a layer",
+)
+@click.option("--disturb", is_flag=True, help="with a noisy neighbour")
+def main(processes: int, seconds: float, disturb: bool) -> None:
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder, neighbour(arguments.disturb):
-        for number in range(arguments.processes):
+    with tempfile.TemporaryDirectory() as folder, run_neighbour(disturb):
+        for number in range(processes):
             for method in METHODS if number % 2 == 0 else reversed(METHODS):
-                for direction, ratio in measure(method, arguments.seconds, Path(folder)).items():
+                for direction, ratio in measure_ratios(method, seconds, Path(folder)).items():
                     ratios[direction, method].append(ratio)
-                print(f"process {number + 1} of {arguments.processes}, {method}: done", file=sys.stderr)
-    print("With a noisy neighbour." if arguments.disturb else "With the machine as it is.")
-    print(table(ratios, arguments.processes, arguments.seconds))
+                click.echo(f"process {number + 1} of {processes}, {method}: done", err=True)
+    click.echo("With a noisy neighbour." if disturb else "With the machine as it is.")
+    click.echo(format_table(ratios, processes, seconds))
 
 
 @contextmanager
-def neighbour(wanted: bool) -> Iterator[None]:
+def run_neighbour(wanted: bool) -> Iterator[None]:
+    """Run the noisy neighbour while inside, if ``wanted``."""
     process = subprocess.Popen([sys.executable, "-c", _NEIGHBOUR]) if wanted else None
     try:
         yield
@@ -64,15 +77,16 @@ def neighbour(wanted: bool) -> Iterator[None]:
             process.wait()
 
 
-def measure(method: str, seconds: str, folder: Path) -> dict[str, float]:
-    """The separable/dense ratio of the centre for each direction, from one fresh process."""
-    shapes, output = folder / "centre.csv", folder / "result.json"
+def measure_ratios(method: str, seconds: float, folder: Path) -> dict[str, float]:
+    """Measure the separable/dense ratio of the centre for each direction, in one fresh process."""
+    shapes = folder / "centre.csv"
+    output = folder / "result.json"
     shapes.write_text("name\ncentre\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "bench/bench_layers.py", "--shapes", str(shapes)]
     command += ["--devices", "CPU:0", f"--benchmark-max-time={seconds}", "--benchmark-json", str(output)]
     done = subprocess.run([*command, *METHODS[method]], capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"measuring {method} failed:\n{done.stdout}{done.stderr}")
+        raise click.ClickException(f"measuring {method} failed:\n{done.stdout}{done.stderr}")
     rows = json.loads(output.read_text(encoding="utf-8"))["benchmarks"]
 
     found = {}
@@ -86,7 +100,8 @@ def measure(method: str, seconds: str, folder: Path) -> dict[str, float]:
     return found
 
 
-def table(ratios: dict[tuple[str, str], list[float]], processes: int, seconds: str) -> str:
+def format_table(ratios: dict[tuple[str, str], list[float]], processes: int, seconds: float) -> str:
+    """The variation of each direction by each method, and how the methods compare."""
     lines = [
         f"Separable/dense time ratio of the grid's centre in {processes} fresh processes a method, "
         f"{seconds} s a layer in each.",

@@ -1,7 +1,7 @@
 """Measures a comparison when its first test runs, and keeps the samples for its other tests.
 
 Each layer of a comparison is a test of its own, so that ``-k``, failures and rows behave as
-people expect; measuring them in lock-step needs them at the same time.
+people expect. But lock-step needs all layers of a comparison at the same time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,15 @@ from bench.machine.disturbance import Disturbance, Reading
 from bench.plan.comparisons import Comparison
 from bench.processes.journal import Journal, JournalError
 from bench.processes.turns import Turns
-from bench.timing.lockstep import Budget, Clock, Samples, compute_paired_ratio, measure_in_turns
-from bench.timing.outcome import LASTING_ERRORS, Died, Outcome
+from bench.timing.lockstep import (
+    Budget,
+    Clock,
+    Samples,
+    compute_paired_ratio,
+    measure_in_turns,
+    stop_when_enough,
+)
+from bench.timing.outcome import Died, Outcome, name_lasting_error
 from bench.timing.settling import settle
 from bench.workloads.preparing import Workload
 
@@ -25,7 +32,11 @@ Prepare = Callable[[ConvCase], Workload]
 
 @dataclass
 class Measurements:
-    """The comparison being measured. The workloads of the one before are let go."""
+    """Measures whatever a test asks for, or takes it up from the journal.
+
+    It holds the outcomes of one comparison at a time: the workloads of the one before are let go, for their
+    memory is needed.
+    """
 
     prepare: Prepare
     budget: Budget
@@ -35,58 +46,59 @@ class Measurements:
     selected: set[ConvCase] = field(default_factory=set)
     #: Keeps what was measured, and knows what an earlier process kept.
     journal: Journal | None = None
-    #: Taking turns with the same run in other environments: the place of each comparison by its id.
-    baton: Turns | None = None
+    #: Taking turns with the same run in other environments.
+    turns: Turns | None = None
+    #: Where each comparison stands in the order of measuring, by its id: what turns are taken by.
     places: Mapping[str, int] = field(default_factory=dict)
     _comparison: Comparison | None = None
     _outcomes: dict[ConvCase, Outcome] = field(default_factory=dict)
 
-    def outcome(self, comparison: Comparison, case: ConvCase) -> Outcome:
-        """The outcome of ``case``, measured now with all selected cases of its comparison.
+    def measure_case(self, comparison: Comparison, case: ConvCase) -> Outcome:
+        """The outcome of ``case``, measured now with all selected cases of its comparison, or before.
 
         Raises what preparing this case raised; another case's error does not touch this one.
         """
         if comparison is not self._comparison or case not in self._outcomes:
-            self._outcomes = {}
+            self._let_go()
             self._comparison = comparison
-            self._outcomes = self._kept_or_measured(comparison)
+            self._outcomes = self._measure_comparison(comparison)
         outcome = self._outcomes[case]
         if outcome.error:
             raise outcome.error
         return outcome
 
-    def against(self, base: ConvCase, case: ConvCase) -> Outcome:
+    def measure_against(self, base: ConvCase, case: ConvCase) -> Outcome:
         """The outcome of ``case``, measured in lock-step with ``base``, which it is paired with.
 
         Raises what preparing either raised.
         """
-        self._comparison, self._outcomes = None, {}  # their memory is needed, and their caches are not
+        self._let_go()
 
         def measure_both() -> Outcome:
-            original, outcome = (self.settled(self.prepare(each)) for each in (base, case))
+            original = self.settle_workload(self.prepare(base))
+            outcome = self.settle_workload(self.prepare(case))
+            calls = [original.workload.call, outcome.workload.call]
             start = Reading.now(case.device)
-            samples = measure_in_turns(
-                [original.workload.call, outcome.workload.call], self.budget, self.clock
-            )
+            base_samples, samples = measure_in_turns(calls, self.budget, self.clock)
             outcome.noise = Disturbance.between(start, Reading.now(case.device))
-            outcome.samples = samples[1]
-            outcome.paired = compute_paired_ratio(samples[1], samples[0])
+            outcome.samples = samples
+            outcome.paired = compute_paired_ratio(samples, base_samples)
             return outcome
 
-        return self._once(f"{case.id} against {base.id}", measure_both)
+        return self._measure_once(f"{case.id} against {base.id}", measure_both)
 
-    def alone(self, name: str, prepare: Callable[[], Workload]) -> Outcome:
-        """The outcome of what ``prepare`` makes, which is no case; it raises what that raises."""
+    def measure_alone(self, name: str, prepare: Callable[[], Workload]) -> Outcome:
+        """The outcome of what ``prepare`` makes, which is no case. Raises what ``prepare`` raises."""
 
-        def measure_it() -> Outcome:
-            outcome = self.settled(prepare())
-            (outcome.samples,) = measure_in_turns([outcome.workload.call], self.budget, self.clock)
+        def measure() -> Outcome:
+            outcome = self.settle_workload(prepare())
+            outcome.samples = measure_in_turns([outcome.workload.call], self.budget, self.clock)[0]
             return outcome
 
-        return self._once(name, measure_it)
+        return self._measure_once(name, measure)
 
-    def settled(self, workload: Workload) -> Outcome:
-        """``workload`` ready for being timed by other means: settled, without samples."""
+    def settle_workload(self, workload: Workload) -> Outcome:
+        """Call ``workload`` until it has settled; the outcome has no samples yet."""
         settling = settle(
             workload.call,
             self.clock,
@@ -95,79 +107,96 @@ class Measurements:
         )
         return Outcome(workload=workload, settling=settling)
 
-    def _once(self, name: str, measure_it: Callable[[], Outcome]) -> Outcome:
-        """What came of ``measure_it``, now or before this run was gone on with."""
+    def _let_go(self) -> None:
+        """Forget the comparison that was measured last, so that its workloads' memory is free."""
+        self._comparison = None
+        self._outcomes = {}
+
+    def _measure_once(self, name: str, measure: Callable[[], Outcome]) -> Outcome:
+        """The outcome that the journal keeps of ``name``; where it keeps none, that of ``measure``, kept."""
         if not self.journal:
-            return measure_it()
-        kept = self.journal.kept(name)
+            return measure()
+        kept = self.journal.take_up(name)
         if kept is not None:
             return Outcome.from_dict(kept)
-        with self._begun(name):
-            outcome = measure_it()
+        with self._record_running(name):
+            outcome = measure()
         self.journal.keep(name, outcome.as_dict())
         return outcome
 
-    def _kept_or_measured(self, comparison: Comparison) -> dict[ConvCase, Outcome]:
+    def _measure_comparison(self, comparison: Comparison) -> dict[ConvCase, Outcome]:
+        """The outcomes of all selected cases of ``comparison``, from the journal or measured now."""
         cases = [case for case in comparison.cases if case in self.selected]
         name = " with ".join(case.id for case in cases)
-        kept = self.journal.kept(name) if self.journal else None
+        kept = self.journal.take_up(name) if self.journal else None
         if kept is not None:
             return {case: Outcome.from_dict(kept[case.id]) for case in cases}
-        outcomes = self._measure(comparison, cases, name)
-        # Another error may not come again: its case is tried again by whoever goes on.
-        lasting = all(
-            isinstance(one.error, (type(None), *LASTING_ERRORS.values())) for one in outcomes.values()
+        outcomes = self._measure_together(comparison, cases, name)
+        # An error of another kind may not come again, so nothing is kept: whoever resumes tries again.
+        can_be_kept = all(
+            outcome.error is None or name_lasting_error(outcome.error) for outcome in outcomes.values()
         )
-        if self.journal and lasting:
+        if self.journal and can_be_kept:
             self.journal.keep(name, {case.id: outcome.as_dict() for case, outcome in outcomes.items()})
         return outcomes
 
-    def _measure(
+    def _measure_together(
         self, comparison: Comparison, cases: Sequence[ConvCase], name: str
     ) -> dict[ConvCase, Outcome]:
+        """Measure ``cases`` of ``comparison`` in lock-step, with a copy of the dense layer as a control."""
         together = None
-        if self.baton:
-            together = self.baton.arrive(self.places.get(comparison.id, 0), len(self.places))
-        outcomes = {case: self._prepare(case) for case in cases}
+        if self.turns:
+            together = self.turns.arrive(self.places.get(comparison.id, 0), len(self.places))
+        outcomes = {case: self._prepare_case(case) for case in cases}
         ready = {case: outcome for case, outcome in outcomes.items() if outcome.error is None}
-        dense = next((case for case in ready if case.is_dense), None)
         calls = [outcome.workload.call for outcome in ready.values()]
-        if comparison.control and dense:
-            copy = self._prepare(dense)
-            calls += [copy.workload.call] if copy.error is None else []
         if not calls:
             return outcomes
+        dense = next((case for case in ready if case.is_dense), None)
+        if comparison.control and dense:
+            copy = self._prepare_case(dense)
+            if copy.error is None:
+                calls.append(copy.workload.call)
         try:
-            with self._begun(name):
-                device = cases[0].device
-                start = Reading.now(device)
-                another = (self.baton.another,) if self.baton else ()
-                samples = measure_in_turns(calls, self.budget, self.clock, *another)
-                noise = Disturbance.between(start, Reading.now(device))
+            with self._record_running(name):
+                samples, noise = self._measure_calls(calls, cases[0].device)
         except Died as error:
             return {case: Outcome(error=error) for case in cases}
+        # A control's samples come last, and have no outcome of their own.
         for outcome, taken in zip(ready.values(), samples, strict=False):
-            outcome.samples, outcome.noise, outcome.together = taken, noise, together
+            outcome.samples = taken
+            outcome.noise = noise
+            outcome.together = together
         if dense:
-            _relate(ready, dense, copies=samples[len(ready) :])
+            _pair_with_dense(ready, dense, copies=samples[len(ready) :])
         return outcomes
 
-    def _prepare(self, case: ConvCase) -> Outcome:
+    def _measure_calls(
+        self, calls: Sequence[Callable[[], object]], device: str
+    ) -> tuple[list[Samples], Disturbance]:
+        """The samples of ``calls``, and what disturbed the machine while they were taken."""
+        wait_for_turn = self.turns.another if self.turns else stop_when_enough
+        start = Reading.now(device)
+        samples = measure_in_turns(calls, self.budget, self.clock, wait_for_turn)
+        return samples, Disturbance.between(start, Reading.now(device))
+
+    def _prepare_case(self, case: ConvCase) -> Outcome:
+        """The outcome of ``case``: settled and without samples, or the error that preparing it raised."""
         try:
-            with self._begun(case.id):
-                return self.settled(self.prepare(case))
+            with self._record_running(case.id):
+                return self.settle_workload(self.prepare(case))
         except JournalError:
             raise
         except Exception as error:  # whatever it is, the case's own test raises it again
             return Outcome(error=error)
 
     @contextmanager
-    def _begun(self, name: str) -> Iterator[None]:
-        """Whatever kills the process inside does it because of ``name``, which has not done so too often."""
+    def _record_running(self, name: str) -> Iterator[None]:
+        """Record ``name`` as running while inside; raise :class:`Died` if it has killed earlier processes."""
         if not self.journal:
             yield
             return
-        reason = self.journal.why_not(name)
+        reason = self.journal.explain_refusal(name)
         if reason:
             raise Died(reason)
         self.journal.begin(name)
@@ -177,10 +206,14 @@ class Measurements:
             self.journal.leave(name)
 
 
-def _relate(outcomes: dict[ConvCase, Outcome], dense: ConvCase, copies: Sequence[Samples]) -> None:
+def _pair_with_dense(
+    outcomes: Mapping[ConvCase, Outcome], dense: ConvCase, copies: Sequence[Samples]
+) -> None:
+    """Give the outcomes their ratios to ``dense``, and that of ``dense`` the ratio of its copy to itself."""
     base = outcomes[dense].samples
     separable = [case for case in outcomes if case.is_separable]
-    for case in [*separable, dense] if separable else []:
-        outcomes[case].paired = compute_paired_ratio(outcomes[case].samples, base)
+    if separable:
+        for case in [*separable, dense]:
+            outcomes[case].paired = compute_paired_ratio(outcomes[case].samples, base)
     for copy in copies:
         outcomes[dense].control = compute_paired_ratio(copy, base)

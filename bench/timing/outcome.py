@@ -1,4 +1,4 @@
-"""What came of one case: samples, or the error that its own test shall show."""
+"""What measuring one case came to, for its row and for the journal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.contract.cases import DIED, DISAGREES, UNSUPPORTED
 from bench.frameworks.interface import Unsupported
 from bench.machine import advice
 from bench.machine.disturbance import Disturbance
@@ -19,8 +20,12 @@ class Died(Exception):
     """Measuring this has ended the process before, and will not be tried again."""
 
 
-#: Errors that come again whoever tries.
-LASTING_ERRORS = {"unsupported": Unsupported, "disagrees": Disagreement, "died": Died}
+#: Errors that come again whenever the case is measured, by the word for them in saved files.
+LASTING_ERRORS: dict[str, type[Exception]] = {
+    UNSUPPORTED: Unsupported,
+    DISAGREES: Disagreement,
+    DIED: Died,
+}
 
 
 @dataclass
@@ -36,11 +41,11 @@ class Outcome:
     #: A second copy of this layer to this layer.
     control: PairedRatio | None = None
     noise: Disturbance | None = None
-    #: What other runs' slices were measured in the same turns with, if any were.
+    #: A name that environments share whose slices were measured in the same turns; ``None`` for one alone.
     together: str | None = None
 
-    def extra_info(self) -> dict[str, Any]:
-        """The outcome's share of the data contract."""
+    def as_extra_info(self) -> dict[str, Any]:
+        """What the data contract wants in a row's ``extra_info`` of an outcome that has no error."""
         return {
             "paired": self.paired.as_dict() if self.paired else None,
             "control": self.control.as_dict() if self.control else None,
@@ -53,25 +58,27 @@ class Outcome:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON, and so an error that will come again."""
-        for word, kind in LASTING_ERRORS.items():
-            if isinstance(self.error, kind):
-                return {word: str(self.error)}
+        """The outcome as the journal keeps it: all samples, or one of :data:`LASTING_ERRORS`."""
+        word = name_lasting_error(self.error)
+        if word:
+            return {word: str(self.error)}
         return {
-            **self.extra_info(),
+            **self.as_extra_info(),
             "iterations": self.samples.iterations,
             "rounds": self.samples.rounds,
         }
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Outcome:
-        """The inverse of :meth:`as_dict`; the workload itself is gone."""
+        """The inverse of :meth:`as_dict`. The workload itself is gone, and cannot be called."""
         for word, kind in LASTING_ERRORS.items():
             if word in fields:
                 return cls(error=kind(fields[word]))
-        paired, control, noise = (fields[name] for name in ("paired", "control", "noise"))
+        paired = fields["paired"]
+        control = fields["control"]
+        noise = fields["noise"]
         return cls(
-            workload=Workload(_measured_before, fields["first_call_seconds"], fields["unchecked"]),
+            workload=Workload(_refuse_to_run, fields["first_call_seconds"], fields["unchecked"]),
             settling=Settling(fields["warmup_calls"], fields["settled"]),
             samples=Samples(fields["iterations"], fields["rounds"], fields["turns"]["seconds"]),
             paired=PairedRatio.from_dict(paired) if paired else None,
@@ -80,7 +87,8 @@ class Outcome:
             together=fields["turns"]["together"],
         )
 
-    def reasons_to_warn(self) -> list[str]:
+    def list_warnings(self) -> list[str]:
+        """What a person should be warned about, in the words of :mod:`bench.machine.advice`."""
         reasons = {
             advice.UNSETTLED: not self.settling.settled,
             advice.CONTAMINATED: bool(self.noise and self.noise.contaminated),
@@ -89,5 +97,13 @@ class Outcome:
         return [reason for reason, holds in reasons.items() if holds]
 
 
-def _measured_before() -> object:
+def name_lasting_error(error: Exception | None) -> str | None:
+    """The word for one of :data:`LASTING_ERRORS`; ``None`` for any other error, or for none."""
+    for word, kind in LASTING_ERRORS.items():
+        if isinstance(error, kind):
+            return word
+    return None
+
+
+def _refuse_to_run() -> object:
     raise RuntimeError("an earlier process measured this")

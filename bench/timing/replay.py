@@ -19,7 +19,7 @@ class Replay:
     """
 
     def __init__(self, timer_name: str) -> None:
-        #: What the timer will return, last first: a start and an end for each round.
+        #: What the timer will return, in reverse order: a start and an end for each round.
         self._readings: list[float] = []
         self._call: Callable[[], object] = lambda: None
 
@@ -30,14 +30,17 @@ class Replay:
         self.timer = timer
 
     def record(self, benchmark, call: Callable[[], object], rounds: Sequence[float], iterations: int) -> None:
-        """Give ``benchmark`` these rounds, in seconds a call; ``call`` is what was measured."""
+        """Have ``benchmark`` record ``rounds``, in seconds a call.
+
+        ``iterations`` is the number of calls in each, and ``call`` what was measured.
+        """
         self._call = call
         for seconds in reversed(rounds):
             # Starting every round at zero keeps the difference exact.
             self._readings += [seconds * iterations, 0.0]
-        benchmark.pedantic(self._target, rounds=len(rounds), iterations=iterations)
-        self._call = lambda: None  # the test lives on, its workload's memory need not
+        benchmark.pedantic(self._call_after_replay, rounds=len(rounds), iterations=iterations)
+        self._call = lambda: None  # pytest keeps the test; the memory of its workload is free again
 
-    def _target(self) -> object:
-        """Nothing while rounds are replayed; for cProfile, which comes after them, the real call."""
+    def _call_after_replay(self) -> object:
+        """Do nothing while rounds are replayed. Afterwards, for cProfile, make the real call."""
         return None if self._readings else self._call()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 #: A call is still settling while calls get faster by more than this share.
 TOLERANCE = 0.05
+#: So many of the latest calls are held against the best before them.
 _WINDOW = 2
 
 
@@ -17,6 +18,7 @@ class Settling:
     """What happened between preparing a workload and timing it."""
 
     calls: int
+    #: Whether calls got no faster any more.
     settled: bool
 
 
@@ -30,8 +32,8 @@ def settle(
 ) -> Settling:
     """Call until the last two calls are no longer clearly faster than the best before them.
 
-    A workload that still gets faster after ``limit_seconds`` is reported as not settled; it is
-    never called fewer than three times.
+    It takes at least three calls, ``at_least_calls`` and ``at_least_seconds``. After ``limit_seconds`` it
+    ends in any event; if the calls still get faster then, the workload has not settled.
     """
     latest: deque[float] = deque()
     calls, spent, best_before = 0, 0.0, math.inf

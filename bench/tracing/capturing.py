@@ -1,13 +1,12 @@
 """Traces and primitive logs of chosen cases, in a pass of its own after timing.
 
-Every case is captured in child processes, for three reasons: oneDNN reads its verbosity when it is
-loaded; with more than one inter-op thread the operations of a gradient overlap and their times do
-not add up, and TensorFlow fixes that number when it starts; and nothing may be profiled while it
+Every case is captured in child processes, for three reasons. oneDNN reads its verbosity when it is
+loaded. With more than one inter-op thread the operations of a gradient overlap and their times do
+not add up, and TensorFlow fixes that number when it starts. And nothing may be profiled while it
 is timed. ``python -m bench.tracing.child`` is that child; it reads a :class:`Job` from standard input.
 
-A case's folder is laid out for TensorBoard's profile plugin (``tensorboard --logdir traces``), with
-``onednn.log`` (CPU) and ``optimized_hlo.txt`` (xla) beside it, and ``capture.json``, which says how
-it was captured.
+A case's folder is laid out for TensorBoard's profile plugin (``tensorboard --logdir traces``). The
+files beside the trace are named in :mod:`bench.contract.trace_folder`.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.contract.cases import ConvCase
+from bench.contract.trace_folder import CAPTURE
 from bench.frameworks.loading import choose_backend
-from bench.tracing.job import CAPTURE, PRIMITIVES, TRACE, XLA_DUMP, Job
+from bench.tracing.job import PRIMITIVES, TRACE, XLA_DUMP, Job
 
 _TIMEOUT_SECONDS = 600
 #: A child that dies or hangs costs no more cases than this.
@@ -32,11 +32,11 @@ _SERIAL = {"TF_NUM_INTEROP_THREADS": "1"}
 
 
 class ProfilingError(RuntimeError):
-    """What is missing or does not fit together, in one sentence."""
+    """What profiling lacks, or what does not fit together, in one sentence."""
 
 
-def preflight() -> None:
-    """Check that profiler, TensorBoard's plugin and protobuf fit together, before anything is measured.
+def check_profiler() -> None:
+    """Check that profiler, TensorBoard's plugin and protobuf are there and fit together.
 
     Raises :class:`ProfilingError`.
     """
@@ -61,30 +61,38 @@ def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]
     """
     with tempfile.TemporaryDirectory() as dump:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} --xla_dump_hlo_as_text"
-        jobs = {
-            TRACE: (tuple(cases), {**_SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}),
-            PRIMITIVES: (
-                tuple(
-                    case for case in cases if case.device.startswith("CPU") and not _is_compiled_by_xla(case)
-                ),
-                {**_SERIAL, "ONEDNN_VERBOSE": "1"},
-            ),
-        }
-        for kind, (chosen, variables) in jobs.items():
-            for first in range(0, len(chosen), _CASES_A_CHILD):
-                some = chosen[first : first + _CASES_A_CHILD]
-                problem = _run_child(Job(kind, str(folder), some), variables)
-                if problem:
-                    tell(problem)
+        _run_children(TRACE, cases, folder, {**_SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell)
+    logged = [case for case in cases if _calls_onednn(case)]
+    _run_children(PRIMITIVES, logged, folder, {**_SERIAL, "ONEDNN_VERBOSE": "1"}, tell)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
 
 
-def _is_compiled_by_xla(case: ConvCase) -> bool:
-    """PyTorch compiles by other means, which call oneDNN."""
-    return case.mode == "xla" and choose_backend() != "torch"
+def _calls_onednn(case: ConvCase) -> bool:
+    """Whether oneDNN may run ``case``: on CPU and not compiled by XLA.
+
+    PyTorch compiles by other means than XLA, and these call oneDNN.
+    """
+    is_compiled_by_xla = case.mode == "xla" and choose_backend() != "torch"
+    return case.device.startswith("CPU") and not is_compiled_by_xla
 
 
-def _run_child(job: Job, variables: dict[str, str]) -> str | None:
+def _run_children(
+    kind: str,
+    cases: Sequence[ConvCase],
+    folder: Path,
+    variables: Mapping[str, str],
+    tell: Callable[[str], None],
+) -> None:
+    """Capture ``kind`` of ``cases``, some in each child, which starts with ``variables`` set."""
+    for first in range(0, len(cases), _CASES_A_CHILD):
+        some = tuple(cases[first : first + _CASES_A_CHILD])
+        problem = _run_child(Job(kind, str(folder), some), variables)
+        if problem:
+            tell(problem)
+
+
+def _run_child(job: Job, variables: Mapping[str, str]) -> str | None:
+    """Run one child; returns a sentence about what went wrong, if anything did."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "bench.tracing.child"],

@@ -9,83 +9,88 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from bench.contract.cases import ConvCase
+from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, STEP_NAME
+from bench.frameworks.interface import Call, Framework
 from bench.frameworks.loading import load_framework
-from bench.tracing.job import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, PRIMITIVES, STEP_NAME, XLA_DUMP, Job
+from bench.timing.settling import settle
+from bench.tracing.job import PRIMITIVES, XLA_DUMP, Job
+from bench.workloads.preparing import prepare
 
-#: Steps of a capture: so many, or fewer where they would take longer than ``_SECONDS``.
+#: A capture has so many steps, or fewer (but never under the least) where they took longer than ``_SECONDS``.
 STEPS, _LEAST_STEPS, _SECONDS = 20, 5, 2.0
 
 
 def main() -> None:
-    """The child: capture what the job on standard input says."""
+    """Capture what the job on standard input says."""
     job = Job.from_json(sys.stdin.read())
-    from bench.timing.settling import settle
-    from bench.workloads.preparing import prepare
-
     framework = load_framework()
     for case in job.cases:
         folder = Path(job.folder, case.id)
         folder.mkdir(parents=True, exist_ok=True)
-        compiled_before = _compiled_modules()
-        call = prepare(framework, case).call
-        settle(call, time.perf_counter)
-        steps = _affordable_steps(call)
-        if job.kind == PRIMITIVES:
-            _log_primitives(call, steps, folder)
-            continue
-        modules = sorted(_compiled_modules() - compiled_before)
-        if modules:
-            (folder / OPTIMIZED_HLO).write_text("\n".join(map(Path.read_text, modules)), encoding="utf-8")
-        _trace(case, call, steps, folder, framework)
+        capture_case(case, job.kind, folder, framework)
 
 
-def _affordable_steps(call: Callable[[], object]) -> int:
+def capture_case(case: ConvCase, kind: str, folder: Path, framework: Framework) -> None:
+    """Write what ``kind`` asks for into ``folder``, from steps of ``case`` that have settled."""
+    compiled_before = _find_compiled_modules()
+    call = prepare(framework, case).call
+    settle(call, time.perf_counter)
+    steps = count_affordable_steps(call)
+    if kind == PRIMITIVES:
+        _log_primitives(call, steps, folder)
+        return
+    modules = sorted(_find_compiled_modules() - compiled_before)
+    if modules:
+        program = "\n".join(module.read_text() for module in modules)
+        (folder / OPTIMIZED_HLO).write_text(program, encoding="utf-8")
+    _trace(case, call, steps, folder, framework)
+
+
+def count_affordable_steps(call: Call) -> int:
+    """How many steps of ``call`` to capture: :data:`STEPS`, or fewer of a call that takes long."""
     start = time.perf_counter()
     call()
     return max(_LEAST_STEPS, min(STEPS, int(_SECONDS / (time.perf_counter() - start))))
 
 
-def _compiled_modules() -> set[Path]:
-    """What XLA has compiled so far, after its optimizations."""
+def _find_compiled_modules() -> set[Path]:
+    """The files of what XLA has compiled so far, after its optimizations."""
     dump = os.environ.get(XLA_DUMP)
     return set(Path(dump).glob("*after_optimizations.txt")) if dump else set()
 
 
-def _trace(case: ConvCase, call: Callable[[], object], steps: int, folder: Path, framework: Any) -> None:
-    untraced, _ = _steps(call, steps, lambda number: contextlib.nullcontext())
-    with framework.tracing(folder):
-        traced, caller_cpu = _steps(call, steps, lambda number: framework.step_annotation(STEP_NAME, number))
+def _trace(case: ConvCase, call: Call, steps: int, folder: Path, framework: Framework) -> None:
+    """Trace ``steps`` calls into ``folder``, and say there how that was done."""
+    untraced, _ = _time_steps(call, steps, lambda number: contextlib.nullcontext())
+    with framework.trace(folder):
+        traced, caller_cpu = _time_steps(call, steps, lambda number: framework.mark_step(STEP_NAME, number))
+    facts = {
+        "case": case.as_dict(),
+        "steps": steps,
+        "inter_op_threads": 1,
+        "untraced_step_seconds": untraced,
+        "traced_step_seconds": traced,
+        "caller_cpu_seconds": caller_cpu,
+    }
     # Written last: a folder with this file is complete.
-    (folder / CAPTURE).write_text(
-        json.dumps(
-            {
-                "case": case.as_dict(),
-                "steps": steps,
-                "inter_op_threads": 1,
-                "untraced_step_seconds": untraced,
-                "traced_step_seconds": traced,
-                "caller_cpu_seconds": caller_cpu,
-            },
-            indent=1,
-        ),
-        encoding="utf-8",
-    )
+    (folder / CAPTURE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
-def _steps(
-    call: Callable[[], object], steps: int, context: Callable[[int], Any]
+def _time_steps(
+    call: Call, steps: int, annotate: Callable[[int], AbstractContextManager]
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each step, and of them those in which the calling thread was running.
+    """Seconds of each step, and for how many of them the calling thread was running.
 
-    The second tells time spent in Python, which no trace shows, from time spent waiting.
+    The latter tell time spent in Python, which no trace shows, from time spent waiting. Each step runs
+    inside the context that ``annotate`` returns for its number.
     """
     seconds, running = [], []
     for number in range(steps):
-        with context(number):
+        with annotate(number):
             start, cpu = time.perf_counter(), time.thread_time()
             call()
             running.append(time.thread_time() - cpu)
@@ -93,12 +98,12 @@ def _steps(
     return seconds, running
 
 
-def _log_primitives(call: Callable[[], object], steps: int, folder: Path) -> None:
-    """oneDNN prints to the process's standard output, wherever Python's own goes.
+def _log_primitives(call: Call, steps: int, folder: Path) -> None:
+    """Write what oneDNN prints during ``steps`` calls into ``folder``.
 
     Each step begins with a line of its own, so that a reader need not be told how many there are.
     """
-    with _standard_output_to(folder / ONEDNN_LOG):
+    with _redirect_standard_output(folder / ONEDNN_LOG):
         for number in range(steps):
             os.write(1, f"{STEP_NAME} {number}\n".encode())
             call()
@@ -106,7 +111,8 @@ def _log_primitives(call: Callable[[], object], steps: int, folder: Path) -> Non
 
 
 @contextlib.contextmanager
-def _standard_output_to(path: Path) -> Iterator[None]:
+def _redirect_standard_output(path: Path) -> Iterator[None]:
+    """Send this process's standard output to ``path``, that of native code (oneDNN's) included."""
     sys.stdout.flush()
     saved = os.dup(1)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from bench.contract.cases import ConvCase
 
 ALL, SLOW, TELLING = "all", "slow", "telling"
-#: How many of the slowest comparisons tell something, whatever the grid says.
+#: So many of the slowest comparisons are captured as telling, though the grid does not mark them.
 _SLOWEST = 3
 
 
@@ -20,7 +20,7 @@ def parse_choice(text: str | None) -> str | int | None:
     raise ValueError(f"--profile must be {ALL}, {SLOW}, {TELLING} or a number of comparisons, not {text!r}")
 
 
-def choose(
+def choose_cases(
     choice: str | int, ratios: Mapping[str, float], telling: Set[str], cases: Sequence[ConvCase]
 ) -> list[ConvCase]:
     """The cases to capture: all, or the two layers of the comparisons that ``choice`` names.
@@ -36,5 +36,5 @@ def choose(
         chosen = set(telling).union(slowest_first[:_SLOWEST])
     else:
         chosen = set(slowest_first[:choice])
-    layers = (case for case in cases if case.is_separable or case.is_dense)
+    layers = [case for case in cases if case.is_separable or case.is_dense]
     return [case for case in layers if case.comparison in chosen]

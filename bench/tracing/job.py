@@ -1,33 +1,36 @@
-"""What a process that captures is told to do, and where it leaves what it captured."""
+"""What a process that captures is told to do."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 
 from bench.contract.cases import ConvCase
 
-ONEDNN_LOG, OPTIMIZED_HLO, CAPTURE = "onednn.log", "optimized_hlo.txt", "capture.json"
-#: Annotates a step of the workload; reserved, since a function of the same name would be a step too.
-STEP_NAME = "bench_step"
+#: What can be captured: a profiler's trace, or oneDNN's log of its primitives.
 TRACE, PRIMITIVES = "trace", "primitives"
-#: Tells the child where XLA dumps what it compiles.
+#: The environment variable that tells the child where XLA dumps what it compiles.
 XLA_DUMP = "BENCH_XLA_DUMP"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a child captures: ``kind`` of which cases, each into ``folder``/case id."""
+    """What a child captures of each of ``cases``, into ``folder``/case id.
+
+    ``kind`` is :data:`TRACE` or :data:`PRIMITIVES`.
+    """
 
     kind: str
     folder: str
     cases: tuple[ConvCase, ...]
 
     def to_json(self) -> str:
-        return json.dumps({**dataclasses.asdict(self), "cases": [case.as_dict() for case in self.cases]})
+        cases = [case.as_dict() for case in self.cases]
+        return json.dumps({"kind": self.kind, "folder": self.folder, "cases": cases})
 
     @classmethod
     def from_json(cls, text: str) -> Job:
+        """The inverse of :meth:`to_json`."""
         fields = json.loads(text)
-        return cls(fields["kind"], fields["folder"], tuple(map(ConvCase.from_dict, fields["cases"])))
+        cases = tuple(ConvCase.from_dict(case) for case in fields["cases"])
+        return cls(kind=fields["kind"], folder=fields["folder"], cases=cases)

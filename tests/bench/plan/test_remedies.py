@@ -7,7 +7,7 @@ from bench.contract.cases import GROUPED, SPLIT, ConvCase
 from bench.plan import grids
 from bench.plan.comparisons import Axes, expand
 from bench.plan.remedies import list_remedies, suggest_remedies
-from bench.workloads.layers import create_keras_layer, tensor_shape
+from bench.workloads.layers import compute_tensor_shape, create_keras_layer
 
 CENTRE = ConvCase(layer="separable_conv2d", direction="train")
 
@@ -83,11 +83,11 @@ def test_a_split_depth_multiplier_computes_what_the_separable_layer_does(data_fo
     )
     whole = create_keras_layer(case)
     split = create_keras_layer(dataclasses.replace(case, layer=SPLIT))
-    whole.build(tensor_shape(case, case.height, case.width, case.in_channels))
+    whole.build(compute_tensor_shape(case, case.height, case.width, case.in_channels))
     depthwise, pointwise, bias = (np.asarray(weight) for weight in whole.get_weights())
     # In between, the channels come multiplier by multiplier instead of channel by channel.
     order = np.arange(6).reshape(3, 2).T.ravel()
     split.set_weights([depthwise[..., :1], depthwise[..., 1:], pointwise[:, :, order], bias + 0.5])
     whole.set_weights([depthwise, pointwise, bias + 0.5])
-    inputs = np.random.default_rng(1).standard_normal(tensor_shape(case, 6, 5, 3), dtype=np.float32)
+    inputs = np.random.default_rng(1).standard_normal(compute_tensor_shape(case, 6, 5, 3), dtype=np.float32)
     assert np.allclose(whole(inputs), split(inputs), atol=1e-5)

@@ -31,9 +31,9 @@ def measurements(clock, prepare=None, selected=(DENSE, SEPARABLE)):
 def test_the_first_case_measures_both_and_the_second_only_reads(clock):
     comparison = Comparison("c", (DENSE, SEPARABLE))
     session = measurements(clock)
-    dense = session.outcome(comparison, DENSE)
+    dense = session.measure_case(comparison, DENSE)
     calls = len(clock.called)
-    separable = session.outcome(comparison, SEPARABLE)
+    separable = session.measure_case(comparison, SEPARABLE)
     assert len(clock.called) == calls
     assert dense.paired.ratio == 1.0
     assert separable.paired.ratio == pytest.approx(0.5, rel=1e-4)
@@ -41,7 +41,7 @@ def test_the_first_case_measures_both_and_the_second_only_reads(clock):
 
 
 def test_what_the_contract_wants_of_a_row_is_there(clock):
-    info = measurements(clock).outcome(Comparison("c", (DENSE, SEPARABLE)), SEPARABLE).extra_info()
+    info = measurements(clock).measure_case(Comparison("c", (DENSE, SEPARABLE)), SEPARABLE).as_extra_info()
     assert info["first_call_seconds"] == 0.5
     assert info["settled"] is True
     assert info["paired"]["rounds"] == len(info["paired"]["ratios"])
@@ -51,7 +51,7 @@ def test_what_the_contract_wants_of_a_row_is_there(clock):
 
 def test_a_case_whose_partner_was_not_selected_is_measured_alone(clock):
     session = measurements(clock, selected=[SEPARABLE])
-    outcome = session.outcome(Comparison("c", (DENSE, SEPARABLE)), SEPARABLE)
+    outcome = session.measure_case(Comparison("c", (DENSE, SEPARABLE)), SEPARABLE)
     assert outcome.paired is None
     assert outcome.samples.rounds
     assert set(clock.called) == {"separable_conv2d"}
@@ -65,9 +65,9 @@ def test_an_error_of_one_layer_is_raised_in_its_own_test_only(clock):
 
     session = measurements(clock, prepare)
     comparison = Comparison("c", (DENSE, SEPARABLE))
-    assert session.outcome(comparison, SEPARABLE).paired is None
+    assert session.measure_case(comparison, SEPARABLE).paired is None
     with pytest.raises(RuntimeError, match="no memory left"):
-        session.outcome(comparison, DENSE)
+        session.measure_case(comparison, DENSE)
 
 
 def test_a_control_measures_the_dense_layer_against_a_second_copy(clock):
@@ -79,8 +79,8 @@ def test_a_control_measures_the_dense_layer_against_a_second_copy(clock):
 
     session = measurements(clock, prepare)
     comparison = Comparison("c", (DENSE, SEPARABLE), control=True)
-    assert session.outcome(comparison, DENSE).control.ratio == pytest.approx(1.0)
-    assert session.outcome(comparison, SEPARABLE).control is None
+    assert session.measure_case(comparison, DENSE).control.ratio == pytest.approx(1.0)
+    assert session.measure_case(comparison, SEPARABLE).control is None
     assert prepared == [DENSE, SEPARABLE, DENSE]
 
 
@@ -88,17 +88,17 @@ def test_parts_share_the_lock_step_but_are_no_pair(clock):
     part = ConvCase(layer="depthwise_conv2d", use_bias=False)
     session = measurements(clock, lambda case: Workload(clock.taking(0.01), 0.0), (DENSE, SEPARABLE, part))
     comparison = Comparison("c", (DENSE, SEPARABLE, part))
-    outcome = session.outcome(comparison, part)
+    outcome = session.measure_case(comparison, part)
     assert outcome.paired is None
-    assert len(outcome.samples.slices) == len(session.outcome(comparison, DENSE).samples.slices)
+    assert len(outcome.samples.slices) == len(session.measure_case(comparison, DENSE).samples.slices)
 
 
 def test_a_warning_is_given_for_each_thing_that_went_wrong(clock):
     session = measurements(clock)
-    assert session.outcome(Comparison("c", (DENSE,)), DENSE).reasons_to_warn() == []
+    assert session.measure_case(Comparison("c", (DENSE,)), DENSE).list_warnings() == []
     session.budget = Budget(max_time=0.01, min_rounds=2)
-    outcome = session.outcome(Comparison("hasty", (DENSE,)), DENSE)
-    assert outcome.reasons_to_warn() == [advice.FEW_ROUNDS]
+    outcome = session.measure_case(Comparison("hasty", (DENSE,)), DENSE)
+    assert outcome.list_warnings() == [advice.FEW_ROUNDS]
     outcome.noise = Disturbance(steal=0.2, involuntary_switches=0)
     outcome.settling = dataclasses.replace(outcome.settling, settled=False)
-    assert outcome.reasons_to_warn() == [advice.UNSETTLED, advice.CONTAMINATED, advice.FEW_ROUNDS]
+    assert outcome.list_warnings() == [advice.UNSETTLED, advice.CONTAMINATED, advice.FEW_ROUNDS]

@@ -6,7 +6,7 @@ import pytest
 
 SUITE = """
 import pytest
-from bench.replay import Replay
+from bench.timing.replay import Replay
 
 CALLS = []
 REPLAYS = {name: Replay("time.perf_counter") for name in ("one", "other")}

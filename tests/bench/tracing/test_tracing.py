@@ -5,12 +5,12 @@ import pytest
 
 from analysis.traces.step import KERNELS, read_trace
 from bench.contract.cases import ConvCase
-from bench.timing import lockstep_study
-from bench.tracing import capturing
+from bench.contract.trace_folder import STEP_NAME
+from bench.tracing import capturing, child
 from bench.tracing.capturing import ProfilingError
-from bench.tracing.child import STEPS, _affordable_steps
-from bench.tracing.choosing import choose, parse_choice
-from bench.tracing.job import STEP_NAME, Job
+from bench.tracing.child import STEPS, count_affordable_steps
+from bench.tracing.choosing import choose_cases, parse_choice
+from bench.tracing.job import Job
 
 FORWARD, TRAIN = ConvCase(), ConvCase(direction="train")
 CASES = [
@@ -31,7 +31,7 @@ def test_a_job_survives_the_way_to_the_child():
     ("choice", "chosen"), [("all", CASES), ("slow", CASES[2:]), (1, CASES[2:]), (2, CASES), (9, CASES)]
 )
 def test_all_slow_or_the_slowest_comparisons_are_chosen_with_both_layers(choice, chosen):
-    assert choose(choice, RATIOS, set(), CASES) == chosen
+    assert choose_cases(choice, RATIOS, set(), CASES) == chosen
 
 
 def test_telling_are_those_that_the_grid_marks_and_the_three_slowest():
@@ -42,7 +42,7 @@ def test_telling_are_those_that_the_grid_marks_and_the_three_slowest():
     ]
     ratios = {case.comparison: 1 / case.batch for case in cases}
     marked = {case.comparison for case in cases if case.batch == 5}
-    chosen = choose("telling", ratios, marked, cases)
+    chosen = choose_cases("telling", ratios, marked, cases)
     assert sorted({case.batch for case in chosen}) == [1, 2, 3, 5]
     assert {case.layer for case in chosen} == {"conv2d", "separable_conv2d"}
 
@@ -56,10 +56,10 @@ def test_a_choice_is_a_word_or_a_number():
 
 
 def test_the_preflight_names_what_is_missing(monkeypatch):
-    capturing.preflight()
+    capturing.check_profiler()
     monkeypatch.setitem(sys.modules, "xprof.convert", None)
     with pytest.raises(ProfilingError, match=r"does not load \(xprof \d.*protobuf \d"):
-        capturing.preflight()
+        capturing.check_profiler()
 
 
 def test_a_child_that_fails_costs_a_sentence_and_no_more(tmp_path, monkeypatch):
@@ -134,13 +134,5 @@ def test_what_was_captured_is_what_the_analysis_reads(captured):
 
 def test_long_calls_are_captured_for_fewer_steps(monkeypatch):
     now = iter([0.0, 1.0, 0.0, 0.2, 0.0, 0.001])
-    monkeypatch.setattr(capturing.time, "perf_counter", lambda: next(now))
-    assert [_affordable_steps(lambda: None) for _ in range(3)] == [5, 10, 20]
-
-
-def test_the_precision_table_shows_both_variations_and_their_ratio():
-    ratios = {(way, "lock-step"): [0.50, 0.51] for way in ("forward", "backward", "train")}
-    ratios |= {(way, "in turn"): [0.40, 0.60] for way in ("forward", "backward", "train")}
-    lines = lockstep_study.table(ratios, 2, "1.0").splitlines()
-    assert "forward    lock-step   0.505  0.500  0.510       1.4%" in lines
-    assert sum("lock-step varies 0.05 times as much as in turn" in line for line in lines) == 3
+    monkeypatch.setattr(child.time, "perf_counter", lambda: next(now))
+    assert [count_affordable_steps(lambda: None) for _ in range(3)] == [5, 10, 20]

@@ -1,0 +1,276 @@
+"""The command line of a run: every option in its real type, or one sentence about what is wrong with it.
+
+Nothing here is slow or needs a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.contract.cases import DIRECTIONS, DTYPES, MODES
+from bench.mnist.models import MODELS
+from bench.plan import grids
+from bench.timing.lockstep import Budget
+from bench.tracing.choosing import parse_choice
+
+#: This suite's options that take a value: what --help calls the value, and says of it.
+_VALUED = {
+    "grid": ("NAME", f"the shapes to measure: {', '.join(grids.NAMES)}"),
+    "shapes": ("FILE", "measure the shapes in this CSV or JSON file instead"),
+    "directions": ("A,B", f"only these of {', '.join(DIRECTIONS)}"),
+    "modes": ("A,B", f"only these of {', '.join(MODES)}"),
+    "dtypes": ("A,B", f"only these of {', '.join(DTYPES)}"),
+    "devices": ("A,B", "only these, such as CPU:0,GPU:0 (default: all there are)"),
+    "profile": (
+        "CHOICE",
+        "after timing, trace into traces/: 'all' cases, the layers of the 'slow' comparisons, of the N "
+        "slowest, or of the 'telling' ones (those that the grid marks, and the slowest)",
+    ),
+    "epochs": ("N", "epochs of each MNIST training (25, like the article's)"),
+    "repeats": ("N", "how often each MNIST model is trained (5), or which repeats (4-5)"),
+    "models": ("A,B", f"only these MNIST models: {', '.join(MODELS)}"),
+    "samples": ("N", "train on the first N samples only: a trial"),
+    "mnist": ("PATH", "where MNIST is (default: Keras's cache, or a download)"),
+    "resume-from": ("JOURNAL", "go on with a run that was set aside in this file"),
+    "case-timeout": (
+        "SECONDS",
+        "end a comparison that takes longer (600), record it as failed, and go on",
+    ),
+    "shuffle-seed": ("N", "the order of comparisons (default: from the clock)"),
+}
+_FLAGS = {
+    "in-turn": "measure each layer alone by pytest-benchmark's own loop instead of in lock-step",
+    "remedies": "measure what could be done about every case, not only about the grid's telling ones",
+    "resume": "go on with a run that was killed, where it was killed",
+    "discard": "give up what unfinished runs in this environment have kept",
+}
+#: The article's own numbers, which ``bench_mnist.py`` takes where it is asked for by name.
+_ARTICLE_EPOCHS, _ARTICLE_REPEATS = 25, 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for, one field an option.
+
+    Where several values can be chosen, none means that the user did not choose. The last fields are
+    pytest-benchmark's options.
+    """
+
+    grid: str | None
+    #: The file as the user wrote it, which is how saved files name it.
+    shapes: str | None
+    directions: tuple[str, ...]
+    modes: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    devices: tuple[str, ...]
+    in_turn: bool
+    profile: str | int | None
+    epochs: int
+    #: The first and the last repeat of every MNIST training, counted from 1.
+    repeats: tuple[int, int]
+    models: tuple[str, ...]
+    samples: int | None
+    mnist: Path | None
+    #: Whether ``bench_mnist.py`` is asked for by name: the article's trainings in full.
+    mnist_in_full: bool
+    remedies: bool
+    resume: bool
+    resume_from: Path | None
+    discard: bool
+    #: In seconds.
+    case_timeout: float
+    shuffle_seed: int | None
+    #: The folder in which pytest-benchmark saves.
+    storage: Path
+    budget: Budget
+    #: The dotted name of the clock.
+    timer: str
+    warmup_calls: int
+    benchmark_disable: bool
+
+    @property
+    def keeps(self) -> bool:
+        """Whether measurements are kept in a journal; those of pytest-benchmark's own loop are not."""
+        return not (self.in_turn or self.benchmark_disable)
+
+
+def declare_options(group: pytest.OptionGroup) -> None:
+    """Tell pytest of this suite's options.
+
+    Values stay text until :func:`parse_options`: a value that pytest itself refuses, by ``type`` or
+    ``choices``, ends in its usage, several lines, and exit code 4 instead of a sentence and exit code 2.
+    """
+    for name, (metavar, words) in _VALUED.items():
+        default = "600" if name == "case-timeout" else None
+        group.addoption(f"--{name}", metavar=metavar, default=default, help=words)
+    for name, words in _FLAGS.items():
+        group.addoption(f"--{name}", action="store_true", help=words)
+
+
+def parse_options(values: Mapping[str, Any]) -> Options:
+    """The options of a run from ``values``, pytest's options by name.
+
+    Raises ``ValueError`` with one sentence for whatever is wrong with them.
+    """
+    _refuse_empty(values)
+    _refuse_several_processes(values)
+    _refuse_exclusive(values)
+    in_full = any("bench_mnist" in argument for argument in values["file_or_dir"])
+    return Options(
+        grid=values["grid"],
+        shapes=values["shapes"],
+        directions=_parse_choices("--directions", values["directions"], DIRECTIONS),
+        modes=_parse_choices("--modes", values["modes"], MODES),
+        dtypes=_parse_choices("--dtypes", values["dtypes"], DTYPES),
+        devices=_split_words(values["devices"]),
+        in_turn=values["in_turn"],
+        profile=parse_choice(values["profile"]),
+        epochs=_parse_count("--epochs", values["epochs"], _ARTICLE_EPOCHS if in_full else 1),
+        repeats=_parse_repeats(values["repeats"], _ARTICLE_REPEATS if in_full else 1),
+        models=_parse_choices("--models", values["models"], tuple(MODELS)),
+        samples=_parse_samples(values["samples"]),
+        mnist=_parse_mnist(values["mnist"]),
+        mnist_in_full=in_full,
+        remedies=values["remedies"],
+        resume=values["resume"],
+        resume_from=Path(values["resume_from"]) if values["resume_from"] else None,
+        discard=values["discard"],
+        case_timeout=parse_case_timeout(values["case_timeout"]),
+        shuffle_seed=_parse_seed(values["shuffle_seed"]),
+        storage=_parse_storage(values["benchmark_storage"]),
+        budget=_parse_budget(values),
+        timer=str(values["benchmark_timer"]),
+        warmup_calls=values["benchmark_warmup_iterations"] if values["benchmark_warmup"] else 0,
+        benchmark_disable=values["benchmark_disable"],
+    )
+
+
+def parse_case_timeout(text: str) -> float:
+    """``--case-timeout`` in seconds; ``ValueError`` where it is none."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"--case-timeout must be a number of seconds, not {text!r}")
+    return seconds
+
+
+def _refuse_empty(values: Mapping[str, Any]) -> None:
+    """An option that is there and empty is an unset variable of somebody's shell."""
+    for name in _VALUED:
+        value = values[name.replace("-", "_")]
+        if value is not None and not str(value).strip(" ,"):
+            raise ValueError(f"--{name} is empty: give a value, or leave it out")
+
+
+def _refuse_several_processes(values: Mapping[str, Any]) -> None:
+    """pytest-xdist's workers would measure at the same time, and spoil each other's times."""
+    if values.get("numprocesses") or values.get("tx") or values.get("dist", "no") != "no":
+        raise ValueError("measuring needs one process at a time: leave out -n and --dist (pytest-xdist)")
+
+
+def _refuse_exclusive(values: Mapping[str, Any]) -> None:
+    if values["grid"] and values["shapes"]:
+        raise ValueError("--grid and --shapes exclude each other: give one of them")
+    if values["discard"] and (values["resume"] or values["resume_from"]):
+        raise ValueError("--resume and --discard exclude each other: give one of them")
+
+
+def _split_words(text: str | None) -> tuple[str, ...]:
+    """The words between commas."""
+    words = [word.strip() for word in (text or "").split(",")]
+    return tuple(word for word in words if word)
+
+
+def _parse_choices(option: str, text: str | None, choices: Sequence[str]) -> tuple[str, ...]:
+    """The words between commas, each once and one of ``choices``."""
+    words = _split_words(text)
+    for word in words:
+        if word not in choices:
+            raise ValueError(f"{option} has no {word!r}; there are: {', '.join(choices)}")
+    return tuple(dict.fromkeys(words))
+
+
+def _parse_count(option: str, text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{option} must be a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def _parse_repeats(text: str | None, default: int) -> tuple[int, int]:
+    """``5`` is the repeats 1 to 5, ``4-5`` these two: a repeat is known by its number, which seeds it."""
+    if text is None:
+        return 1, default
+    first, dash, last = text.partition("-")
+    if not dash:
+        return 1, _parse_count("--repeats", text, default)
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
+        raise ValueError(f"--repeats must be a number such as 5 or a range such as 4-5, not {text!r}")
+    return int(first), int(last)
+
+
+def _parse_samples(text: str | None) -> int | None:
+    if text is None:
+        return None
+    samples = _parse_count("--samples", text, 0)
+    if samples == 1:
+        raise ValueError("--samples must be at least 2: one to train on, one to validate with")
+    return samples
+
+
+def _parse_mnist(text: str | None) -> Path | None:
+    if not text:
+        return None
+    path = Path(text)
+    if not path.exists():
+        raise ValueError(f"--mnist: there is no {path}")
+    return path
+
+
+def _parse_seed(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"--shuffle-seed must be a whole number, not {text!r}") from None
+
+
+def _parse_storage(uri: object) -> Path:
+    path = str(uri).removeprefix("file://")
+    if "://" in path:
+        raise ValueError(f"--benchmark-storage must be a folder (file://PATH), not {str(uri)!r}")
+    if not path:
+        raise ValueError("--benchmark-storage is empty: give a folder, or leave it out")
+    return Path(path)
+
+
+def _parse_budget(values: Mapping[str, Any]) -> Budget:
+    precision = values.get("benchmark_precision")
+    confidence = float(values.get("benchmark_confidence") or Budget.confidence)
+    if not 0 < confidence < 1:
+        raise ValueError(f"--benchmark-confidence must lie between 0 and 1, not {confidence:g}")
+    return Budget(
+        max_time=_parse_seconds("--benchmark-max-time", values["benchmark_max_time"]),
+        min_rounds=values["benchmark_min_rounds"],
+        min_time=_parse_seconds("--benchmark-min-time", values["benchmark_min_time"]),
+        calibration_precision=values["benchmark_calibration_precision"],
+        precision=None if precision is None else float(precision),
+        confidence=confidence,
+        disable_gc=values["benchmark_disable_gc"],
+    )
+
+
+def _parse_seconds(option: str, value: str | float) -> float:
+    seconds = float(value)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{option} must be a number of seconds over 0, not {seconds:g}")
+    return seconds
