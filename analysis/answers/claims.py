@@ -192,6 +192,6 @@ def _judge_contrasts(results: Results) -> dict[_Ids, tuple[Estimate, str]]:
     ids = [table[name].map(lambda case: case.id).rename(name) for name in ("case", "base")]
     groups = {key: rows.to_dict("records") for key, rows in table.groupby(ids, sort=False)}
     noise = ControlNoise(results.layers)
-    noises = [noise.of(rows[0]["case"], len(rows)) for rows in groups.values()]
+    noises = [noise.estimate(rows[0]["case"], len(rows)) for rows in groups.values()]
     judged = judge_ratios(list(groups.values()), noises)
     return {key: (ratio, verdict.word) for key, (ratio, verdict) in zip(groups, judged, strict=True)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.pairs.planes_and_arms import Sweeps
+from analysis.pairs.plane_and_arms import PlaneAndArms
 from analysis.pairs.remedies import HARMS, HELPS, NO_HELP
 from analysis.reasons.explanation import Explained
 from analysis.reasons.findings import UNEXPLAINED
@@ -23,7 +23,7 @@ _NAMED = 4
 _NAMED_SHAPES = 6
 
 
-def write_answer(pairs: pd.DataFrame, sweeps: Sweeps) -> list[str]:
+def write_answer(pairs: pd.DataFrame, plane_and_arms: PlaneAndArms) -> list[str]:
     """What the comparisons in ``pairs`` (see ``tabulate_pairs``) say, as sentences with numbers.
 
     The first answers the question; the rest say where the border runs, what a single setting changes and
@@ -36,10 +36,10 @@ def write_answer(pairs: pd.DataFrame, sweeps: Sweeps) -> list[str]:
         ]
     return [
         _write_counts(pairs),
-        *_write_borders(sweeps.plane),
-        *_write_turning_settings(sweeps.centre, sweeps.arms),
+        *_write_borders(plane_and_arms.plane),
+        *_write_turning_settings(plane_and_arms.centre, plane_and_arms.arms),
         *_write_named_shapes(pairs),
-        _write_promise(pairs, sweeps.centre),
+        _write_promise(pairs, plane_and_arms.centre),
         _write_extremes(pairs),
     ]
 

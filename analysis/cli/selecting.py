@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.cli.options import STORAGE
 from analysis.results.files import ResultsError, find_files
 from analysis.results.loading import load_results
-from analysis.results.selection import select_runs
+from analysis.results.selection import select_by_conditions
 from analysis.results.tables import Results
 from analysis.wording import make_printable
 
@@ -29,9 +29,9 @@ def choose_newest(everything: Results, conditions: str | None) -> Results:
     Runs of campaigns are there to be compared, and count only where there are no others.
     """
     if conditions:
-        everything = select_runs(conditions, everything)
-    alone = everything.by_themselves()
-    chosen = alone.of_newest_environment()
+        everything = select_by_conditions(conditions, everything)
+    alone = everything.leave_out_campaigns()
+    chosen = alone.select_newest_environment()
     left_out = len(alone.runs) - len(chosen.runs)
     if left_out:
         click.echo(f"{left_out} run(s) of other environments are left out.", err=True)

@@ -19,6 +19,7 @@ from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.wording import FRAMEWORKS
 from bench.contract.cases import DENSE_OF
+from bench.contract.fingerprint import identify_machine
 
 #: Where SeparableConv2D is the slower layer: on all backends that were measured, on one while the others are
 #: known not to be, on some while others are undecided or not, or on none.
@@ -127,7 +128,8 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     measured.
     """
     runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in FRAMEWORKS]
-    runs = [run for run in runs if run["environment"]["host"] == runs[-1]["environment"]["host"]]
+    machine = identify_machine(runs[-1]["environment"]) if runs else ""
+    runs = [run for run in runs if identify_machine(run["environment"]) == machine]
     campaigns = _group_campaigns(runs)
     # Campaigns over one backend compare other things.
     runs = [
@@ -139,7 +141,7 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     for backend in FRAMEWORKS:
         own = [run for run in runs if run["environment"]["backend"] == backend]
         if own:
-            chosen[backend] = everything.of_runs(_choose_alike(own, campaigns))
+            chosen[backend] = everything.select_runs(_choose_alike(own, campaigns))
     return chosen if len(chosen) > 1 else {}
 
 

@@ -41,7 +41,7 @@ def load_environments(campaign: Path) -> dict[str, Results]:
         by_label.setdefault(run["run_campaign"]["label"], set()).add(run["run"])
     if len(by_label) < 2:
         raise ResultsError(f"{campaign} has one environment, and needs two to compare")
-    return {label: everything.of_runs(by_label[label]) for label in sorted(by_label)}
+    return {label: everything.select_runs(by_label[label]) for label in sorted(by_label)}
 
 
 def compare_equal(campaign: Path) -> pd.DataFrame:

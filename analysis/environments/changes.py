@@ -65,6 +65,12 @@ class Changes:
             found.append(
                 f"these are two machines, so every difference may be theirs: {'; '.join(map(str, machine))}"
             )
+        hosts = [str(environment.get("host")) for environment in (self.base, self.new)]
+        if not machine and hosts[0] != hosts[1]:
+            found.append(
+                f"measured on two hosts of one kind ({hosts[0]} and {hosts[1]}): what differs between them "
+                "may pass for a change"
+            )
         if not self.differences:
             found.append("nothing lasting differs between these environments: any difference is noise")
         if len(self.cases) and not self.cases["paired"].all():
@@ -108,7 +114,7 @@ def compare_environments(base: Results, new: Results) -> Changes:
     noise = ControlNoise(base.layers, new.layers)
     # A single run has no interval and so no verdict: it gets no extra margin, which one run has elsewhere.
     noises = [
-        noise.of(new_rows[case][0]["case"], max(2, sample.runs))
+        noise.estimate(new_rows[case][0]["case"], max(2, sample.runs))
         for case, sample in zip(ids, samples, strict=True)
     ]
     judged = judge_samples(samples, noises)

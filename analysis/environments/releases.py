@@ -139,7 +139,7 @@ def _group_campaigns(results: Results) -> dict[str, dict[str, list[dict[str, Any
 
 def _build_history(name: str, results: Results, by_label: Mapping[str, list[dict[str, Any]]]) -> History:
     labels = sorted(by_label, key=lambda label: (_read_version(by_label[label][-1]["environment"]), label))
-    of_each = [results.of_runs({run["run"] for run in by_label[label]}) for label in labels]
+    of_each = [results.select_runs({run["run"] for run in by_label[label]}) for label in labels]
 
     # Every case of an environment asks for the same changes.
     @cache

@@ -23,7 +23,7 @@ from analysis.figures.style import (
     format_ratio,
     scale_logarithmic,
 )
-from analysis.pairs.planes_and_arms import PANELS
+from analysis.pairs.plane_and_arms import PANELS
 from bench.contract.cases import DIRECTIONS
 
 #: Blue where the separable layer is faster, orange where it is slower, white at no difference. The ends are a

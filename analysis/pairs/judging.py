@@ -41,7 +41,7 @@ class ControlNoise:
                 self._controls.setdefault((device, mode), []).append(list(rows["control_ratio"]))
         self._known: dict[tuple[_Kind, int], float] = {}
 
-    def of(self, case: ConvCase, replicates: int) -> float:
+    def estimate(self, case: ConvCase, replicates: int) -> float:
         """The noise that a comparison like ``case``, measured so often, is judged by.
 
         From the controls on its device and in its mode; where there are too few for a percentile, never less

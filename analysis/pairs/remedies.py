@@ -40,7 +40,7 @@ def tabulate_remedies(results: Results, comparisons: pd.DataFrame) -> pd.DataFra
         )
     ]
     noise = ControlNoise(results.layers)
-    noises = [noise.of(group[-1]["case"], len(group)) for group in groups]
+    noises = [noise.estimate(group[-1]["case"], len(group)) for group in groups]
     scales = [group[-1]["case"].batch / group[-1]["remedied"].batch for group in groups]
     judged = judge_ratios(groups, noises, scales)
     rows = [_row(group, ratio, verdict.word) for group, (ratio, verdict) in zip(groups, judged, strict=True)]

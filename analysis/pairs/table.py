@@ -49,7 +49,7 @@ def tabulate_pairs(results: Results) -> pd.DataFrame:
         side[row["pair"]].append(row)
     pairs = [pair for pair in dict.fromkeys(layers["pair"]) if pair in dense and pair in separable]
     noise = ControlNoise(results.layers)
-    noises = [noise.of(separable[pair][0]["case"], len(separable[pair])) for pair in pairs]
+    noises = [noise.estimate(separable[pair][0]["case"], len(separable[pair])) for pair in pairs]
     judged = judge_ratios([separable[pair] for pair in pairs], noises)
     rows = []
     for pair, (ratio, verdict), threshold in zip(pairs, judged, noises, strict=True):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.limits.roofline import Ceilings, find_ceilings
 from analysis.mnist.trainings import choose_trainings
-from analysis.pairs.planes_and_arms import Sweeps, find_sweeps
+from analysis.pairs.plane_and_arms import PlaneAndArms, find_plane_and_arms
 from analysis.pairs.remedies import tabulate_remedies
 from analysis.pairs.table import tabulate_pairs
 from analysis.reasons.explaining import explain_pairs
@@ -35,7 +35,7 @@ class Study:
     #: By device.
     ceilings: Mapping[str, Ceilings]
     #: The plane and the arms among the comparisons.
-    sweeps: Sweeps
+    plane_and_arms: PlaneAndArms
     #: What the traces explain of the comparisons.
     explained: Explained
     #: Of these explanations those on the page.
@@ -61,7 +61,7 @@ def make_study(results: Results, everything: Results, folder: Path, tell: Callab
         folder=folder,
         comparisons=comparisons,
         ceilings=find_ceilings(results.ceilings),
-        sweeps=find_sweeps(comparisons),
+        plane_and_arms=find_plane_and_arms(comparisons),
         explained=explained,
         shown_explanations=choose_explanations(explained, gains, folder),
         gains=gains,

@@ -34,7 +34,7 @@ def load_selected(wanted: str, storage: Path) -> Results:
     return kept
 
 
-def select_runs(wanted: str, everything: Results) -> Results:
+def select_by_conditions(wanted: str, everything: Results) -> Results:
     """The runs that meet the conditions in ``wanted``, of one environment or several.
 
     Raises :class:`ResultsError` where there are none, or where it holds something else than conditions.
@@ -66,7 +66,7 @@ def _keep_meeting(found: Results, conditions: Mapping[str, str], wanted: str) ->
     if not kept:
         there = sorted({describe_environment(run["environment"]) for run in runs})
         raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
-    return found.of_runs(kept)
+    return found.select_runs(kept)
 
 
 def _parse(wanted: str) -> tuple[list[Path], dict[str, str]]:

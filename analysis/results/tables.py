@@ -45,18 +45,18 @@ class Results:
         """The environment of the newest run."""
         return self.runs.iloc[-1]["environment"]
 
-    def of_newest_environment(self) -> Results:
+    def select_newest_environment(self) -> Results:
         """The runs whose environment has the fingerprint of the newest run's."""
-        return self.of_runs(
+        return self.select_runs(
             set(self.runs.loc[self.runs["fingerprint"] == self.environment["fingerprint"], "run"])
         )
 
-    def by_themselves(self) -> Results:
+    def leave_out_campaigns(self) -> Results:
         """Without the runs of campaigns, which are there to compare; with them, if there are no others."""
         alone = {run["run"] for run in self.runs.to_dict("records") if not run["turns_with"]}
-        return self.of_runs(alone) if alone else self
+        return self.select_runs(alone) if alone else self
 
-    def of_runs(self, kept: Set[int]) -> Results:
+    def select_runs(self, kept: Set[int]) -> Results:
         """Those runs alone."""
 
         def keep(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
         title="The answer",
         template="answer.html.j2",
         content={"cautions": study.cautions, "measure_ceilings": _write_measure_ceilings(study)},
-        sentences=tuple(write_answer(study.comparisons, study.sweeps)),
+        sentences=tuple(write_answer(study.comparisons, study.plane_and_arms)),
     )
 
 

@@ -82,7 +82,7 @@ def _plan_plane(study: Study) -> _Plan:
         title="Where it wins and where it loses",
         how_to_read="Time of SeparableConv2D over time of Conv2D, below each its 95 % interval. Blue: "
         "separable is faster; orange: slower; white: no difference.",
-        data=study.sweeps.plane,
+        data=study.plane_and_arms.plane,
         draw=comparisons.draw_heatmaps,
     )
 
@@ -110,14 +110,14 @@ def _plan_promise(study: Study) -> _Plan:
 
 
 def _plan_arms(study: Study) -> _Plan:
-    start = describe_shape(study.sweeps.centre) if study.sweeps.centre is not None else ""
+    start = describe_shape(study.plane_and_arms.centre) if study.plane_and_arms.centre is not None else ""
     return _Plan(
         key="arms",
         title="One factor at a time",
         how_to_read=f"From {start} (hollow points) one setting changes, the others stay; filters follow "
         "channels. Time of SeparableConv2D over time of Conv2D with 95 % intervals; above the "
         "line it is slower.",
-        data=study.sweeps.arms,
+        data=study.plane_and_arms.arms,
         draw=comparisons.draw_arms,
     )
 

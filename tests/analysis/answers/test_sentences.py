@@ -1,7 +1,7 @@
 import pandas as pd
 
 from analysis.answers.sentences import write_answer
-from analysis.pairs.planes_and_arms import find_sweeps
+from analysis.pairs.plane_and_arms import find_plane_and_arms
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.loading import load_results
 from bench.contract.cases import ConvCase
@@ -10,7 +10,7 @@ from tests.analysis import made_results
 
 def sentences(tmp_path, rows):
     table = tabulate_pairs(load_results([made_results.save(tmp_path, rows)]))
-    return write_answer(table, find_sweeps(table))
+    return write_answer(table, find_plane_and_arms(table))
 
 
 def ratio_of(case):
@@ -83,5 +83,5 @@ def test_a_single_shape_still_gets_an_answer(tmp_path):
 
 
 def test_nothing_to_compare_is_said_so():
-    (sentence,) = write_answer(pd.DataFrame(), find_sweeps(pd.DataFrame()))
+    (sentence,) = write_answer(pd.DataFrame(), find_plane_and_arms(pd.DataFrame()))
     assert sentence.startswith("Nothing here compares SeparableConv2D with Conv2D in lock-step")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.answers.sentences import write_answer
-from analysis.pairs.planes_and_arms import find_sweeps
+from analysis.pairs.plane_and_arms import find_plane_and_arms
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.loading import load_results
 from analysis.statistics import verdicts
@@ -90,7 +90,7 @@ def check_turning(sentence, found, arms):
 @given(st.lists(st.sampled_from(verdicts.WORDS), min_size=18, max_size=18))
 def test_no_sentence_says_more_than_the_verdicts(words):
     found = with_verdicts(words)
-    swept = find_sweeps(found)
+    swept = find_plane_and_arms(found)
     sentences = write_answer(found, swept)
     check_first(sentences[0], found)
     for sentence in sentences:
@@ -106,7 +106,7 @@ def test_no_sentence_says_more_than_the_verdicts(words):
 
 def test_where_nothing_is_decided_nothing_is_said_to_be_nowhere_slower():
     found = with_verdicts(["undecided"] * 18)
-    said = " ".join(write_answer(found, find_sweeps(found)))
+    said = " ".join(write_answer(found, find_plane_and_arms(found)))
     assert "nowhere slower" not in said
     assert "is slower in any direction" not in said
     assert "none of 16 (16 undecided)" in said

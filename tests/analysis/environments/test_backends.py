@@ -135,7 +135,9 @@ def test_several_campaigns_over_frameworks_count_together(tmp_path):
 def test_a_campaign_over_frameworks_is_a_section_of_its_own_and_no_history(tmp_path):
     everything = measured(tmp_path)
     assert find_histories(everything) == []
-    main = everything.of_runs(set(everything.runs.loc[everything.runs["fingerprint"] == "tensorflow", "run"]))
+    main = everything.select_runs(
+        set(everything.runs.loc[everything.runs["fingerprint"] == "tensorflow", "run"])
+    )
     report = build_report(main, tmp_path, everything)
     assert '<section id="frameworks"' in report.html
     assert "JAX 1.2.3" in report.html

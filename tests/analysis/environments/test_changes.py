@@ -187,6 +187,23 @@ def test_two_machines_are_told_loudly_and_so_is_the_same_environment(tmp_path):
     assert "nothing lasting differs" in warning
 
 
+def test_two_hosts_of_one_kind_are_one_machine_and_told(tmp_path):
+    random = np.random.default_rng(8)
+    base = save(tmp_path, "a", times(random, 2), campaign="c", memory_bytes=2**34, fingerprint="one")
+    new = save(
+        tmp_path,
+        "b",
+        times(random, 2),
+        campaign="c",
+        memory_bytes=2**34,
+        fingerprint="other",
+        host="there",
+        tensorflow="3",
+    )
+    (warning,) = compare_environments(base, new).warnings
+    assert "two hosts of one kind (here and there)" in warning
+
+
 def test_nothing_in_common_is_an_error(tmp_path):
     base = save(tmp_path, "a", [[0.002]])
     other = made_results.save(tmp_path, [made_results.layer_row(ConvCase(batch=99), 0.002)])

@@ -109,7 +109,9 @@ def test_the_report_shows_the_releases_and_judges_by_the_runs_by_themselves(tmp_
 
 def test_a_campaign_alone_makes_a_report_too(tmp_path):
     loaded = load_results(campaign(tmp_path))
-    page = build_report(loaded.by_themselves().of_newest_environment(), tmp_path / "out", loaded).html
+    page = build_report(
+        loaded.leave_out_campaigns().select_newest_environment(), tmp_path / "out", loaded
+    ).html
     assert '<section id="releases"' in page
 
 
@@ -124,5 +126,5 @@ def test_environments_of_one_release_are_called_so(tmp_path):
     assert not history.are_releases
     assert (
         '<section id="environments"'
-        in build_report(loaded.of_newest_environment(), tmp_path / "out", loaded).html
+        in build_report(loaded.select_newest_environment(), tmp_path / "out", loaded).html
     )

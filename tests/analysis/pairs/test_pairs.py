@@ -6,7 +6,7 @@ import pytest
 from analysis.limits import cost
 from analysis.pairs.judging import ControlNoise
 from analysis.pairs.parts_alone import tabulate_parts
-from analysis.pairs.planes_and_arms import find_arms, find_plane
+from analysis.pairs.plane_and_arms import find_arms, find_plane
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.loading import load_results
 from analysis.statistics import verdicts
@@ -156,9 +156,9 @@ def test_averages_over_runs_are_judged_by_averages_of_controls():
         return pd.DataFrame(rows)
 
     varying, lasting = layers([1.1, 1 / 1.1]), layers([1.1, 1.1])
-    assert ControlNoise(varying).of(ConvCase(), 1) == pytest.approx(0.1)
-    assert ControlNoise(varying).of(ConvCase(), 2) == verdicts.LEAST_NOISE
-    assert ControlNoise(lasting).of(ConvCase(), 2) == pytest.approx(0.1)
+    assert ControlNoise(varying).estimate(ConvCase(), 1) == pytest.approx(0.1)
+    assert ControlNoise(varying).estimate(ConvCase(), 2) == verdicts.LEAST_NOISE
+    assert ControlNoise(lasting).estimate(ConvCase(), 2) == pytest.approx(0.1)
     # Two environments' runs are averaged apart: each comparison has so many of either.
     low = layers([1 / 1.1, 1 / 1.1])
-    assert ControlNoise(lasting, low).of(ConvCase(), 2) == pytest.approx(0.1)
+    assert ControlNoise(lasting, low).estimate(ConvCase(), 2) == pytest.approx(0.1)

@@ -36,7 +36,7 @@ def test_the_newest_environment_is_chosen_with_all_its_runs(tmp_path):
         )
         for day, print_ in ((1, "new"), (2, "old"), (3, "new"))
     ]
-    chosen = load_results(files).of_newest_environment()
+    chosen = load_results(files).select_newest_environment()
     assert len(chosen.runs) == 2
     assert set(chosen.layers["run"]) == {0, 2}
 

@@ -4,7 +4,7 @@ from click.testing import CliRunner
 from analysis.cli.main import main
 from analysis.results.files import ResultsError, find_files
 from analysis.results.loading import load_results
-from analysis.results.selection import load_selected, select_runs
+from analysis.results.selection import load_selected, select_by_conditions
 from bench.contract.cases import ConvCase
 from tests.analysis import made_results
 
@@ -61,7 +61,10 @@ def test_a_file_may_be_called_like_a_condition(storage):
 def test_a_report_can_be_asked_for_another_environment_than_the_newest(storage, tmp_path_factory):
     output = tmp_path_factory.mktemp("reports")
     everything = load_results(find_files([storage]))
-    assert set(select_runs("tensorflow=2.21", everything).runs["fingerprint"]) == {"0123456789", "off"}
+    assert set(select_by_conditions("tensorflow=2.21", everything).runs["fingerprint"]) == {
+        "0123456789",
+        "off",
+    }
     for options, words in (
         (["--environment", "onednn=off"], "oneDNN off"),
         (["--environment", "tensorflow=2.20, onednn=on"], "tensorflow 2.20.0"),

@@ -38,7 +38,7 @@ ARMS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Sweeps:
+class PlaneAndArms:
     """The plane and the arms of a table of comparisons."""
 
     plane: pd.DataFrame
@@ -46,9 +46,10 @@ class Sweeps:
     arms: pd.DataFrame
 
 
-def find_sweeps(pairs: pd.DataFrame) -> Sweeps:
+def find_plane_and_arms(pairs: pd.DataFrame) -> PlaneAndArms:
     """Both, in ``pairs`` (see ``tabulate_pairs``)."""
-    return Sweeps(find_plane(pairs), *find_arms(pairs))
+    centre, arms = find_arms(pairs)
+    return PlaneAndArms(plane=find_plane(pairs), centre=centre, arms=arms)
 
 
 def find_plane(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +64,7 @@ def find_plane(pairs: pd.DataFrame) -> pd.DataFrame:
     candidates = pairs[~pairs["is_1d"] & pairs["input_gradient"]]
     best = candidates.iloc[:0]
     for _, group in candidates.groupby(shared, dropna=False, sort=False):
-        chosen = _one_filter_count(group)
+        chosen = _keep_one_filter_count(group)
         chosen = chosen[chosen.groupby(list(PANELS))["pair"].transform("size") >= 4]
         if len(chosen) > len(best):
             best = chosen
@@ -83,7 +84,7 @@ def find_arms(pairs: pd.DataFrame) -> tuple[pd.Series | None, pd.DataFrame]:
     # Numbers are compared faster than what they stand for.
     codes = pairs[list(SETTINGS)].apply(lambda column: pd.factorize(column)[0])
     # Whether a comparison has neighbours along each axis.
-    has_arm = pd.DataFrame({axis: _neighbours(codes, columns) > 1 for axis, columns in ARMS.items()})
+    has_arm = pd.DataFrame({axis: _count_neighbours(codes, columns) > 1 for axis, columns in ARMS.items()})
     numbers = has_arm.sum(axis=1)
     if numbers.max() == 0:
         return None, empty
@@ -95,21 +96,21 @@ def find_arms(pairs: pd.DataFrame) -> tuple[pd.Series | None, pd.DataFrame]:
             fixed = [name for name in SETTINGS if name not in (*columns, "direction")]
             on_axis = rows[as_start.loc[rows.index, fixed].all(axis=1)]
             if axis == "channels":
-                on_axis = _one_filter_count(on_axis)
+                on_axis = _keep_one_filter_count(on_axis)
             if len(on_axis) > 1:
                 is_centre = as_start.loc[on_axis.index, list(columns)].all(axis=1)
-                values = on_axis[list(columns)].apply(_readable, axis=1, name=axis)
+                values = on_axis[list(columns)].apply(_write_value, axis=1, name=axis)
                 found.append(on_axis.assign(axis=axis, value=values, is_centre=is_centre))
     return pairs.loc[start], pd.concat(found) if found else empty
 
 
-def _neighbours(codes: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
+def _count_neighbours(codes: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
     """How many comparisons share all settings but ``columns`` with each."""
     fixed = [name for name in SETTINGS if name not in columns]
     return codes.groupby(fixed, sort=False)[columns[0]].transform("size")
 
 
-def _one_filter_count(rows: pd.DataFrame) -> pd.DataFrame:
+def _keep_one_filter_count(rows: pd.DataFrame) -> pd.DataFrame:
     """For every channel count the filters that most rows have; of equals, as many as channels."""
     if rows.empty:
         return rows
@@ -120,7 +121,7 @@ def _one_filter_count(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["filters"] == rows["in_channels"].map(filters)]
 
 
-def _readable(row: pd.Series, name: str) -> str:
+def _write_value(row: pd.Series, name: str) -> str:
     """The value on the axis called ``name``, as a tick label."""
     values = list(row)
     if name in ("image size", "kernel size", "strides", "dilation"):
