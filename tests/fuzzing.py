@@ -21,7 +21,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from analysis.cli.main import main as analysis
-from analysis.traces.formats.xplane import TraceError
+from analysis.traces.line import TraceError
 from analysis.traces.step import read_trace
 from bench.contract.cases import SCHEMA, ConvCase
 from bench.plan.shape_files import COLUMNS, ShapeFileError, read_shapes

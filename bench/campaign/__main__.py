@@ -1,27 +1,18 @@
-"""Measures several environments in lock-step: ``python -m bench.campaign --environments tf220,tf221``.
-
-One living process an environment, the same comparison in all of them, taking turns slice by slice, one
-running at a time: drift of the machine hits all alike and does not pass for a change. A replicate means
-fresh processes. Each environment ends with one ordinary result file a replicate.
-"""
+"""Measures several environments in lock-step: ``python -m bench.campaign --environments tf220,tf221``."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from bench.campaign.environments import CampaignError, Environment, parse_environments
-from bench.campaign.member import Member
+from bench.campaign.campaign import Campaign, make_name, run_campaign
+from bench.campaign.environments import CampaignError, parse_environments
 from bench.campaign.progress import CampaignProgress
-from bench.campaign.replicate import order_starts, run_replicate
-from bench.campaign.settings import check_options, keep_settings
+from bench.campaign.settings import check_case_timeout, check_name, check_options, keep_settings
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
@@ -92,51 +83,44 @@ def main(
           --set 'b:KMP_AFFINITY=granularity=fine,compact,1,0'
     """
     try:
-        if case_timeout != case_timeout:
-            raise CampaignError("--case-timeout must be a number of seconds, not nan")
+        check_case_timeout(case_timeout)
         found = parse_environments(environments or "", environment, settings)
-        options = tuple(check_options(options))
-        name = name or _name([environments, *environment, *settings], found, options)
-        if "/" in name or name.startswith(".") or not name.isprintable():
-            raise CampaignError(f"--name {name!r} is nothing that a folder can be called")
-        folder = storage / name
-        keep_settings(
-            folder,
-            {
-                "environments": {each.label: each.in_words for each in found},
-                "options": list(options),
-                "one_by_one": one_by_one,
-            },
+        passed_on = check_options(options)
+        name = name or make_name([environments, *environment, *settings], found, passed_on)
+        check_name(name)
+        campaign = Campaign(
+            name=name,
+            folder=storage / name,
+            environments=found,
+            options=passed_on,
+            replicates=replicates,
+            one_by_one=one_by_one,
+            case_timeout=case_timeout,
         )
-        progress = CampaignProgress(replicates, time.monotonic, lambda line: click.echo(line, err=True))
-        missing = 0
-        for number in range(1, replicates + 1):
-            campaign = {"id": name, "replicate": number}
-            in_turn = (found[at] for at in order_starts(number - 1, len(found)))
-            members = [Member(environment, folder, campaign, options) for environment in in_turn]
-            members = [member for member in members if not member.result.exists()]
-            missing += len(members)
-            progress.replicate = number - 1
-            groups = [[member] for member in members] if one_by_one else [members]
-            for some in filter(None, groups):
-                run_replicate(some, case_timeout, f"{name}-{number}", progress)
+        keep_settings(campaign.folder, campaign.settings)
+        measured = run_campaign(campaign, CampaignProgress(replicates, time.monotonic, _write))
     except KeyboardInterrupt:
-        click.echo("\nEverything finished is kept; the same command goes on.", err=True)
+        _write("\nEverything finished is kept; the same command goes on.")
         sys.exit(130)
     except (CampaignError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        _write(f"Error: {error}")
         sys.exit(2)
-    if not missing:
-        click.echo(f"All {replicates} replicates were measured before; --replicates asks for more.", err=True)
-    for each in found:
-        click.echo(folder / each.label)
-    base, new = (folder / environment.label for environment in (found[0], found[-1]))
-    click.echo(f"Compare them: {shlex.join(['python', '-m', 'analysis', 'compare', str(base), str(new)])}")
+    _report(campaign, measured)
 
 
-def _name(asked: Sequence[str | None], found: Sequence[Environment], options: Sequence[str]) -> str:
-    digest = hashlib.sha256(json.dumps([asked, list(options)]).encode()).hexdigest()[:6]
-    return f"{'-'.join(environment.label for environment in found)[:60]}-{digest}"
+def _report(campaign: Campaign, measured: int) -> None:
+    """Say where the results of ``campaign`` are; ``measured`` of them are new."""
+    if not measured:
+        _write(f"All {campaign.replicates} replicates were measured before; --replicates asks for more.")
+    folders = [campaign.folder / environment.label for environment in campaign.environments]
+    for folder in folders:
+        click.echo(folder)
+    compare = ["python", "-m", "analysis", "compare", str(folders[0]), str(folders[-1])]
+    click.echo(f"Compare them: {shlex.join(compare)}")
+
+
+def _write(line: str) -> None:
+    click.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ class CampaignError(RuntimeError):
     """What keeps a campaign from going on, in one sentence."""
 
 
-#: Folders beside those of its environments.
+#: A campaign's own folders, beside those of its environments.
 TAKEN_LABELS = ("logs", "unfinished")
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An interpreter with what is installed there, and variables that are set for it."""
+    """An interpreter with the packages that it has, and variables that are set for it."""
 
     label: str
     python: str
@@ -31,7 +31,7 @@ class Environment:
 
     @property
     def in_words(self) -> str:
-        """As a shell would have it."""
+        """As it would be written in a shell: the variables, then the interpreter."""
         assignments = [f"{name}={shlex.quote(value)}" for name, value in sorted(self.variables.items())]
         return " ".join([*assignments, shlex.quote(self.python)])
 
@@ -39,13 +39,15 @@ class Environment:
 def parse_environments(
     text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()
 ) -> list[Environment]:
-    """``[label=]name[:VARIABLE=value]...``, several with commas; then those of :func:`_long`.
+    """The environments of a campaign, two at least. Raises :class:`CampaignError`.
 
-    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another. Raises
-    :class:`CampaignError`.
+    ``text`` names several with commas, each as ``[label=]name[:VARIABLE=value]...``. Each of ``environments``
+    is ``[label=]name``, and each of ``settings`` is ``label:VARIABLE=value`` for one of those.
+
+    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another.
     """
-    short = [_short(part.strip()) for part in text.split(",") if part.strip()]
-    found = [*short, *_long(environments, settings)]
+    found = [_parse_short(part.strip()) for part in text.split(",") if part.strip()]
+    found += _parse_long(environments, settings)
     labels = [environment.label.casefold() for environment in found]
     for environment in found:
         if labels.count(environment.label.casefold()) > 1:
@@ -56,8 +58,8 @@ def parse_environments(
     return found
 
 
-def _long(environments: Sequence[str], settings: Sequence[str]) -> list[Environment]:
-    """``[label=]name`` each, and ``label:VARIABLE=value`` each, whose values may hold commas and colons."""
+def _parse_long(environments: Sequence[str], settings: Sequence[str]) -> list[Environment]:
+    """The form in options of their own, where values may hold commas and colons."""
     variables: dict[str, dict[str, str]] = {}
     for setting in settings:
         label, colon, assignment = setting.partition(":")
@@ -69,13 +71,14 @@ def _long(environments: Sequence[str], settings: Sequence[str]) -> list[Environm
     for text in environments:
         label, named, name = text.rpartition("=")
         label = label if named else Path(name).name
-        found.append(_environment(text, label, name, variables.pop(label, {})))
+        found.append(_create_environment(text, label, name, variables.pop(label, {})))
     if variables:
         raise CampaignError(f"--set names {min(variables)!r}, and no --environment is called so")
     return found
 
 
-def _short(text: str) -> Environment:
+def _parse_short(text: str) -> Environment:
+    """``[label=]name[:VARIABLE=value]...``; without a label, the rest is one."""
     first, *settings = text.split(":")
     label, named, name = first.rpartition("=")
     variables = {}
@@ -87,10 +90,13 @@ def _short(text: str) -> Environment:
                 "--environment LABEL=NAME --set LABEL:VARIABLE=value"
             )
         variables[variable] = value
-    return _environment(text, label if named else "-".join([Path(name).name, *settings]), name, variables)
+    if not named:
+        label = "-".join([Path(name).name, *settings])
+    return _create_environment(text, label, name, variables)
 
 
-def _environment(text: str, label: str, name: str, variables: Mapping[str, str]) -> Environment:
+def _create_environment(text: str, label: str, name: str, variables: Mapping[str, str]) -> Environment:
+    """An environment whose label and variables make sense; ``text`` is what it was asked for with."""
     if not label or not label.isprintable() or "/" in label or label.startswith(".") or len(label) > 100:
         raise CampaignError(f"{text!r} needs a label that a folder can have, as in mine={name}")
     if label in TAKEN_LABELS:
@@ -98,10 +104,11 @@ def _environment(text: str, label: str, name: str, variables: Mapping[str, str])
     for variable, value in variables.items():
         if "\0" in variable + value:
             raise CampaignError(f"{variable} cannot be set to what it is given in {text!r}")
-    return Environment(label, _python(name), variables)
+    return Environment(label, _find_python(name), variables)
 
 
-def _python(name: str) -> str:
+def _find_python(name: str) -> str:
+    """The interpreter of the environment ``name``, which tox installs where it is not yet."""
     if name == "current":
         return sys.executable
     if "/" in name:

@@ -11,67 +11,99 @@ from typing import Any
 
 from bench.campaign.environments import Environment
 from bench.processes import turns
-from bench.processes.supervisor import Ending, WatchedProcess
+from bench.processes.watched_process import Ending, WatchedProcess
 
 
 class Member:
-    """One environment's process in a replicate, and the result file that it will leave."""
+    """One environment's process in a replicate, and the result file that it will leave.
+
+    ``campaign`` says which (``id``) and in which ``replicate``. ``options`` go to pytest.
+    """
 
     def __init__(
         self, environment: Environment, folder: Path, campaign: Mapping[str, Any], options: Sequence[str]
     ):
-        self.replicate: int = campaign["replicate"]
         self.label = environment.label
-        self.result = folder / self.label / f"{self.replicate:04}.json"
-        self.log = folder / "logs" / f"{self.label}-{self.replicate:04}.log"
-        self._made = self.result.with_suffix(".unfinished")
-        storage = folder / "unfinished" / f"{self.label}-{self.replicate:04}"
+        replicate: int = campaign["replicate"]
+        #: Where its result will be, and where its output goes.
+        self.result = folder / self.label / f"{replicate:04}.json"
+        self.log = folder / "logs" / f"{self.label}-{replicate:04}.log"
+        # pytest writes here. Only a whole result gets the result's name.
+        self._unfinished = self.result.with_suffix(".unfinished")
+        storage = folder / "unfinished" / f"{self.label}-{replicate:04}"
         self._command = [
+            environment.python,
+            "-m",
+            "pytest",
+            "bench/bench_layers.py",
             # What claims set against each other takes no turns: one process after the other measures it.
-            *(environment.python, "-m", "pytest", "bench/bench_layers.py", "bench/bench_claims.py"),
-            *("--benchmark-quiet",),
-            *("-p", "no:cacheprovider", "--resume", f"--benchmark-storage=file://{storage.absolute()}"),
-            *(f"--benchmark-json={self._made.absolute()}", f"--shuffle-seed={self.replicate}", *options),
+            "bench/bench_claims.py",
+            "--benchmark-quiet",
+            "-p",
+            "no:cacheprovider",
+            "--resume",
+            f"--benchmark-storage=file://{storage.absolute()}",
+            f"--benchmark-json={self._unfinished.absolute()}",
+            f"--shuffle-seed={replicate}",
+            *options,
         ]
         described = json.dumps({**campaign, "label": self.label})
         self._variables = {**environment.variables, turns.VARIABLE: described}
-        self._child: WatchedProcess | None = None
-        #: Where it waits for the others: (place, count) of a comparison; none before and after.
+        self._process: WatchedProcess | None = None
+        #: The comparison that it waits for, as (position, count); ``None`` where it waits for none.
         self.place: tuple[int, int] | None = None
-        #: Whether its budget for this comparison is spent.
-        self.enough = False
+        #: Whether it has samples enough of the comparison that is being measured.
+        self.has_enough = False
+        #: How the process ended, if it has.
         self.ending: Ending | None = None
 
+    @property
+    def has_result(self) -> bool:
+        """Whether its result file is there."""
+        return self.result.exists()
+
     def start(self, case_timeout: float) -> None:
-        """Start the process, and let it run to the first comparison."""
+        """Start the process, and let it run to its first comparison."""
         self.result.parent.mkdir(parents=True, exist_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._child = WatchedProcess(
+            self._process = WatchedProcess(
                 self._command, case_timeout, self._variables,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        if self._understood(self._child.receive()) == "start":
+        message = self._process.receive()
+        self._note(message)
+        if isinstance(message, dict) and "start" in message:
             self.go_on()
 
-    def go_on(self, **answer: Any) -> str:
-        """Give it the baton until it passes it on; what it then waits for: arrive, turn, or nothing."""
-        self._child.send(**answer)
-        return self._understood(self._child.receive())
+    def go_on(self, **answer: Any) -> bool:
+        """Give the process its turn, with the ``answer`` to what it asked, and wait until the turn is over.
+
+        Returns whether it waits for another turn of the same comparison.
+        """
+        self._process.send(**answer)
+        message = self._process.receive()
+        self._note(message)
+        return isinstance(message, dict) and "turn" in message
 
     def kill(self) -> None:
-        if self._child:
-            self._child.kill()
+        """End the process at once, if it was started."""
+        if self._process:
+            self._process.kill()
 
-    def _understood(self, message: dict[str, Any] | Ending) -> str:
-        self.place, self.enough = None, False
+    def _note(self, message: dict[str, Any] | Ending) -> None:
+        """Note what the process waits for now, or how it ended."""
+        self.place, self.has_enough = None, False
         if isinstance(message, Ending):
             self.ending = message
-            if message.status in (0, 1) and self._made.exists() and self._made.stat().st_size:
-                os.replace(self._made, self.result)
-            return ""
-        if "arrive" in message:
+            self._keep_result(message)
+        elif "arrive" in message:
             self.place = (message["arrive"], message["count"])
-            return "arrive"
-        self.enough = message.get("turn", False)
-        return "turn" if "turn" in message else "start"
+        elif "turn" in message:
+            self.has_enough = message["turn"]
+
+    def _keep_result(self, ending: Ending) -> None:
+        """Give a result its name. pytest ends with status 1 where a test failed, and saves all the same."""
+        is_whole = ending.status in (0, 1) and self._unfinished.exists()
+        if is_whole and self._unfinished.stat().st_size:
+            os.replace(self._unfinished, self.result)

@@ -1,4 +1,4 @@
-"""What a framework without a threaded copy of its own borrows from NumPy: memory of the host."""
+"""A threaded copy in the host's memory, by NumPy, for frameworks that have none of their own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 from bench.frameworks.interface import Call
 
 
-def copy(elements: int, repeats: int, threads: int) -> Call:
-    """``a = b`` between float32 vectors that exist already, by so many threads.
+def prepare_host_copy(elements: int, repeats: int, threads: int) -> Call:
+    """``a = b`` between float32 vectors that exist already, ``repeats`` times, by so many threads.
 
-    Allocating the target would measure page faults; NumPy copies without holding the interpreter's lock.
+    Allocating the target would measure page faults. NumPy copies without holding the interpreter's lock.
     """
-    source, target = (np.full(elements, value, dtype=np.float32) for value in (0.5, 0.25))
+    source = np.full(elements, 0.5, dtype=np.float32)
+    target = np.full(elements, 0.25, dtype=np.float32)
     bounds = np.linspace(0, elements, threads + 1, dtype=int)
     pool = ThreadPoolExecutor(threads)
 
@@ -23,4 +24,7 @@ def copy(elements: int, repeats: int, threads: int) -> Call:
         for _ in range(repeats):
             np.copyto(target[part], source[part])
 
-    return lambda: list(pool.map(copy_share, range(threads)))
+    def copy_all() -> list[None]:
+        return list(pool.map(copy_share, range(threads)))
+
+    return copy_all

@@ -11,6 +11,7 @@ from bench.contract.cases import ConvCase
 
 Call = Callable[[], object]
 
+#: Errors with these words are the machine's fault, or ours.
 _NO_REFUSALS = ("out of memory", "resource_exhausted", "same device", "recompile_limit")
 
 
@@ -23,53 +24,53 @@ class Framework(Protocol):
 
     name: str
 
-    def devices(self) -> tuple[str, ...]:
-        """Every device cases can run on, as ``CPU:0``, ``GPU:0``."""
+    def list_devices(self) -> tuple[str, ...]:
+        """Every device that cases can run on, as ``CPU:0``, ``GPU:0``."""
 
     def describe(self) -> dict[str, Any]:
         """Versions, build and settings, for the saved environment; ``modes`` says what each mode is here."""
 
-    def placed_on(self, device: str) -> AbstractContextManager:
-        """Puts what is created inside on ``device``."""
+    def place_on(self, device: str) -> AbstractContextManager:
+        """Put what is created inside on ``device``."""
 
-    def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
+    def prepare_layer(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
         """The case's direction and mode as a call without arguments.
 
         ``layer`` is a Keras layer; ``inputs`` and ``output_gradient`` are float32 arrays in the
         case's data format. The call returns what it computed. Raises :class:`Unsupported`.
         """
 
-    def activation(self, name: str, y: Any, dy: Any) -> tuple[Any, Any]:
+    def compute_activation(self, name: str, y: Any, dy: Any) -> tuple[Any, Any]:
         """Keras's activation of ``y``, and the gradient before it given ``dy`` after it: float64 arrays."""
 
-    def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+    def prepare_matrix_product(self, dtype: str, size: int, device: str) -> Call:
         """The product of two random square matrices.
 
-        ``tensorfloat32`` is float32 as a GPU's convolutions may compute it, *float32* is without that. Raises
-        :class:`Unsupported`, for ``tensorfloat32`` wherever convolutions may not use it.
+        ``float32`` is exact; ``tensorfloat32`` is float32 as a GPU's convolutions may compute it. Raises
+        :class:`Unsupported`: for ``tensorfloat32``, wherever convolutions may not use it.
         """
 
-    def triad(self, elements: int, repeats: int, device: str) -> Call:
+    def prepare_triad(self, elements: int, repeats: int, device: str) -> Call:
         """``a -= s * b`` in place on float32 vectors, ``repeats`` times in one call."""
 
-    def copy(self, elements: int, repeats: int, device: str) -> Call:
+    def prepare_copy(self, elements: int, repeats: int, device: str) -> Call:
         """``a = b`` between float32 vectors that exist already, ``repeats`` times in one call."""
 
-    def tracing(self, folder: Path) -> AbstractContextManager:
-        """Traces what runs inside, into ``folder``, laid out for TensorBoard's profile plugin."""
+    def trace(self, folder: Path) -> AbstractContextManager:
+        """Trace what runs inside, into ``folder``, laid out for TensorBoard's profile plugin."""
 
-    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
-        """Marks a step in the trace."""
+    def mark_step(self, name: str, number: int) -> AbstractContextManager:
+        """Mark what runs inside as a step of the trace."""
 
-    def arrays(self, result: Any) -> list[Any]:
+    def convert_to_arrays(self, result: Any) -> list[Any]:
         """What a call returned, as float64 NumPy arrays: the output, then gradients of input and weights."""
 
-    def empty_call(self, mode: str, device: str) -> Call:
+    def prepare_empty_call(self, mode: str, device: str) -> Call:
         """A compiled function that does nothing: what a call costs from outside."""
 
 
-def no_tensorfloat32() -> Unsupported:
-    """For whoever asks for a ceiling that no convolution here can reach."""
+def refuse_tensorfloat32() -> Unsupported:
+    """The error for a ceiling that no convolution here can reach."""
     return Unsupported("TensorFloat-32 is off, or nothing that this device has")
 
 
@@ -84,16 +85,16 @@ def summarize_error(error: Exception) -> str:
 
 
 def call_once(call: Call) -> Call:
-    """``call``, having run: what is missing is missed only then."""
+    """``call``, after it has run once: only then does a framework say what it lacks."""
     call()
     return call
 
 
 @contextmanager
 def name_refusals(*errors: type[Exception]) -> Iterator[None]:
-    """How a framework says that a combination of settings cannot run, as :class:`Unsupported`.
+    """Raise as :class:`Unsupported` what ``errors`` say of a combination of settings that cannot run.
 
-    What is our own fault, or the machine's, stays an error, though it may have the same type.
+    What is our own fault, or the machine's, stays as it is, though it may have the same type.
     """
     try:
         yield

@@ -12,13 +12,16 @@ import numpy as np
 
 from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import host
-from bench.frameworks.interface import Call, Unsupported, call_once, name_refusals, no_tensorfloat32
+from bench.frameworks.interface import Call, call_once, name_refusals, refuse_tensorfloat32
 from bench.frameworks.native_errors import keep_native_errors
+from bench.machine.capacity import count_processors
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
 with keep_native_errors(hidden=True):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
+
+    from bench.frameworks.tensorflow_graphs import cut_out_backward
 
     for _gpu in tf.config.list_physical_devices("GPU"):
         # Several processes share a GPU: those of a campaign, and those that trace.
@@ -26,9 +29,6 @@ with keep_native_errors(hidden=True):
     tf.config.list_logical_devices()
 
 _tf32 = tf.config.experimental
-
-#: The operations of a forward pass; none may run inside a timed *backward* call.
-FORWARD_OPERATIONS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
 
 #: How TensorFlow and Keras say that a combination of settings cannot run.
 _REFUSALS = (
@@ -44,7 +44,7 @@ _REFUSALS = (
 class _TensorFlow:
     name = "tensorflow"
 
-    def devices(self) -> tuple[str, ...]:
+    def list_devices(self) -> tuple[str, ...]:
         return tuple(
             f"{kind}:{index}"
             for kind in ("CPU", "GPU")
@@ -79,15 +79,15 @@ class _TensorFlow:
             },
         }
 
-    def placed_on(self, device: str) -> AbstractContextManager:
+    def place_on(self, device: str) -> AbstractContextManager:
         return tf.device(device)
 
-    def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
+    def prepare_layer(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
         with name_refusals(*_REFUSALS), tf.device(case.device):
-            x, dy = _tensor(inputs, case.dtype), _tensor(output_gradient, case.dtype)
-            return call_once(_layer_call(case, layer, x, dy))
+            x, dy = _create_tensor(inputs, case.dtype), _create_tensor(output_gradient, case.dtype)
+            return call_once(_prepare_call(case, layer, x, dy))
 
-    def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def compute_activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras
 
         with tf.device("CPU:0"), tf.GradientTape() as tape:
@@ -99,28 +99,29 @@ class _TensorFlow:
         gradient = tape.gradient(after, before, tf.constant(dy, tf.float64))
         return after.numpy(), gradient.numpy()
 
-    def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+    def prepare_matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32
         if fast and (device.startswith("CPU") or not _tf32.tensor_float_32_execution_enabled()):
-            raise no_tensorfloat32()
+            raise refuse_tensorfloat32()
         dtype = "float32" if fast else dtype
         with name_refusals(*_REFUSALS), tf.device(device):
-            a, b = (_tensor(np.random.default_rng(i).standard_normal((size, size)), dtype) for i in (0, 1))
-            product = _synchronised(_compiled(tf.matmul, (a, b)), (a, b), device)
+            a = _create_tensor(np.random.default_rng(0).standard_normal((size, size)), dtype)
+            b = _create_tensor(np.random.default_rng(1).standard_normal((size, size)), dtype)
+            multiply = _synchronise(compile_function(tf.matmul, (a, b)), (a, b), device)
 
-        def exact() -> object:
+        def multiply_exactly() -> object:
             allowed = _tf32.tensor_float_32_execution_enabled()
             _tf32.enable_tensor_float_32_execution(False)
             try:
-                return product()
+                return multiply()
             finally:
                 _tf32.enable_tensor_float_32_execution(allowed)
 
         is_exact = dtype == "float32" and not fast and not device.startswith("CPU")
         with name_refusals(*_REFUSALS):
-            return call_once(exact if is_exact else product)
+            return call_once(multiply_exactly if is_exact else multiply)
 
-    def triad(self, elements: int, repeats: int, device: str) -> Call:
+    def prepare_triad(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
             vector = tf.fill((elements,), 0.5)
             variable = tf.Variable(vector)
@@ -132,16 +133,16 @@ class _TensorFlow:
                         var=variable.handle, alpha=tf.constant(1e-6), delta=delta
                     )
 
-            return call_once(_synchronised(_compiled(triad, (vector,)), (vector,), device))
+            return call_once(_synchronise(compile_function(triad, (vector,)), (vector,), device))
 
-    def copy(self, elements: int, repeats: int, device: str) -> Call:
+    def prepare_copy(self, elements: int, repeats: int, device: str) -> Call:
         if not device.startswith("CPU"):
-            return self._device_copy(elements, repeats, device)
+            return self._prepare_device_copy(elements, repeats, device)
         # TensorFlow has no threaded copy between buffers that exist already.
-        threads = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
-        return call_once(host.copy(elements, repeats, threads))
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or count_processors()
+        return call_once(host.prepare_host_copy(elements, repeats, threads))
 
-    def _device_copy(self, elements: int, repeats: int, device: str) -> Call:
+    def _prepare_device_copy(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
             vector = tf.fill((elements,), 0.5)
 
@@ -152,36 +153,38 @@ class _TensorFlow:
                         copied = tf.raw_ops.DeepCopy(x=source)
                 return copied
 
-            return call_once(_synchronised(_compiled(copy, (vector,)), (vector,), device))
+            return call_once(_synchronise(compile_function(copy, (vector,)), (vector,), device))
 
     @contextmanager
-    def tracing(self, folder: Path) -> Iterator[None]:
+    def trace(self, folder: Path) -> Iterator[None]:
         tf.profiler.experimental.start(str(folder))
         try:
             yield
         finally:
             tf.profiler.experimental.stop()
 
-    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
+    def mark_step(self, name: str, number: int) -> AbstractContextManager:
         return tf.profiler.experimental.Trace(name, step_num=number, _r=1)
 
-    def arrays(self, result: Any) -> list[np.ndarray]:
+    def convert_to_arrays(self, result: Any) -> list[np.ndarray]:
         return [np.asarray(tensor, dtype=np.float64) for tensor in tf.nest.flatten(result)]
 
-    def empty_call(self, mode: str, device: str) -> Call:
+    def prepare_empty_call(self, mode: str, device: str) -> Call:
         with tf.device(device):
             tensor = tf.zeros((1,))
-            empty = _compiled(tf.identity, (tensor,), jit=mode == "xla")
-            return call_once(_synchronised(empty, (tensor,), device))
+            empty = compile_function(tf.identity, (tensor,), jit=mode == "xla")
+            return call_once(_synchronise(empty, (tensor,), device))
 
 
 FRAMEWORK = _TensorFlow()
 
 
-def _layer_call(case: ConvCase, layer: Any, x: tf.Tensor, dy: tf.Tensor) -> Call:
+def _prepare_call(case: ConvCase, layer: Any, x: tf.Tensor, dy: tf.Tensor) -> Call:
+    """The case's direction and mode, not called yet."""
     # Keras 3 wraps TensorFlow's variables, Keras 2 uses them as they are.
     weights = [w if isinstance(w, tf.Variable) else w.value for w in layer.trainable_weights]
-    sources = ([x] if case.input_gradient else []) + weights
+    if case.direction == "backward":
+        return _prepare_backward(case, layer, weights, x, dy)
 
     def forward(x):
         return layer(x)
@@ -191,94 +194,40 @@ def _layer_call(case: ConvCase, layer: Any, x: tf.Tensor, dy: tf.Tensor) -> Call
             if case.input_gradient:
                 tape.watch(x)
             y = layer(x)
+        sources = [x, *weights] if case.input_gradient else weights
         # y is returned too: without it the optimizer drops the dense forward but keeps the
         # depthwise one, and the two layers would do different work.
-        return y, tape.gradient(y, ([x] if case.input_gradient else []) + weights, output_gradients=dy)
-
-    if case.direction == "backward":
-        if case.mode == "eager":
-            with tf.GradientTape(persistent=True) as tape:
-                tape.watch(x)
-                y = layer(x)
-            return _synchronised(lambda: tape.gradient(y, sources, output_gradients=dy), (), case.device)
-        function, saved = backward_graph(forward, weights, case.input_gradient, x, dy)
-        return _synchronised(_compiled(function, saved, jit=case.mode == "xla"), saved, case.device)
+        return y, tape.gradient(y, sources, output_gradients=dy)
 
     step, arguments = (forward, (x,)) if case.direction == "forward" else (train, (x, dy))
     if case.mode != "eager":
-        step = _compiled(step, arguments, jit=case.mode == "xla")
-    return _synchronised(step, arguments, case.device)
+        step = compile_function(step, arguments, jit=case.mode == "xla")
+    return _synchronise(step, arguments, case.device)
 
 
-def backward_graph(
-    forward: Callable[[tf.Tensor], tf.Tensor],
-    weights: Sequence[tf.Variable],
-    input_gradient: bool,
-    x: tf.Tensor,
-    dy: tf.Tensor,
-) -> tuple[Callable, tuple[tf.Tensor, ...]]:
-    """The gradients of ``forward`` as a graph function of the activations that they need.
-
-    One graph holds forward and gradients; cut where gradient operations read what depends on
-    the input, its second half computes gradients and nothing else. Returns that half and its
-    arguments (the output gradient, then the saved activations).
-
-    Raises ``RuntimeError`` where an operation of the forward pass is left in it.
-    """
-    forward_operations = []
-
-    def both(x, dy):
-        y = forward(x)
-        forward_operations.extend(y.graph.get_operations())
-        gradients = tf.gradients(y, ([x] if input_gradient else []) + list(weights), grad_ys=dy)
-        return y, gradients
-
-    signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in (x, dy)]
-    whole = tf.compat.v1.wrap_function(both, signature)
-    x_in, dy_in = whole.inputs[:2]
-
-    gradient_operations = whole.graph.get_operations()[len(forward_operations) :]
-    read = {tensor.ref() for operation in gradient_operations for tensor in operation.inputs}
-    activations = {x_in.ref(): x_in}
-    for operation in forward_operations:
-        if any(tensor.ref() in activations for tensor in operation.inputs):
-            activations.update((tensor.ref(), tensor) for tensor in operation.outputs)
-    saved = [tensor for ref, tensor in activations.items() if ref in read]
-
-    try:
-        backward = whole.prune([dy_in, *saved], whole.structured_outputs[1])
-    except KeyError:
-        raise Unsupported("TensorFlow cannot cut the backward pass out of this layer's graph") from None
-    left = FORWARD_OPERATIONS.intersection(op.type for op in operations_behind(backward.outputs))
-    if left:
-        raise RuntimeError(f"the backward function still computes forward: {', '.join(sorted(left))}")
-    values = whole.prune([x_in, dy_in], saved)(x, dy)
-
-    # Called directly, a pruned function is specialised again at every call (measured: 13 ms instead
-    # of 2); inside a tf.function it is inlined once.
-    def gradients(*arguments):
-        return backward(*arguments)
-
-    return gradients, (dy, *values)
+def _prepare_backward(
+    case: ConvCase, layer: Any, weights: Sequence[tf.Variable], x: tf.Tensor, dy: tf.Tensor
+) -> Call:
+    """The gradients, from activations that were computed before."""
+    if case.mode == "eager":
+        sources = [x, *weights] if case.input_gradient else weights
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = layer(x)
+        return _synchronise(lambda: tape.gradient(y, sources, output_gradients=dy), (), case.device)
+    function, arguments = cut_out_backward(layer, weights, case.input_gradient, x, dy)
+    compiled = compile_function(function, arguments, jit=case.mode == "xla")
+    return _synchronise(compiled, arguments, case.device)
 
 
-def operations_behind(outputs: Sequence[tf.Tensor]) -> set[tf.Operation]:
-    """The operations that ``outputs`` need; a graph's others are never run."""
-    found: set[tf.Operation] = set()
-    pending = [tensor.op for tensor in outputs]
-    while pending:
-        operation = pending.pop()
-        if operation not in found:
-            found.add(operation)
-            pending += [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
-    return found
-
-
-def _compiled(function: Callable, arguments: Sequence[tf.Tensor], *, jit: bool = False) -> Callable:
+def compile_function(function: Callable, arguments: Sequence[tf.Tensor], *, jit: bool = False) -> Callable:
+    """``function`` as a graph for arguments of these shapes and dtypes; ``jit`` compiles that with XLA."""
     return tf.function(function, jit_compile=jit, autograph=False).get_concrete_function(*arguments)
 
 
-def _synchronised(function: Callable, arguments: Sequence[tf.Tensor], device: str) -> Call:
+def _synchronise(function: Callable, arguments: Sequence[tf.Tensor], device: str) -> Call:
+    """A call of ``function`` on ``device`` that waits until the device has done it."""
+
     def call():
         result = function(*arguments)
         tf.test.experimental.sync_devices()
@@ -293,5 +242,5 @@ def _synchronised(function: Callable, arguments: Sequence[tf.Tensor], device: st
     return call if device == default else call_elsewhere
 
 
-def _tensor(array: Any, dtype: str) -> tf.Tensor:
+def _create_tensor(array: Any, dtype: str) -> tf.Tensor:
     return tf.cast(tf.constant(array, tf.float32), dtype)

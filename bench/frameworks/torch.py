@@ -18,11 +18,11 @@ import torch
 
 from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import host
-from bench.frameworks.interface import Call, Unsupported, call_once, name_refusals, no_tensorfloat32
+from bench.frameworks.interface import Call, Unsupported, call_once, name_refusals, refuse_tensorfloat32
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
 
-
+# A case that silently ran eagerly would pass for one that was compiled.
 if hasattr(torch._dynamo.config, "fail_on_recompile_limit_hit"):
     torch._dynamo.config.fail_on_recompile_limit_hit = True
 
@@ -30,7 +30,7 @@ if hasattr(torch._dynamo.config, "fail_on_recompile_limit_hit"):
 class _Torch:
     name = "torch"
 
-    def devices(self) -> tuple[str, ...]:
+    def list_devices(self) -> tuple[str, ...]:
         return ("CPU:0", *(f"GPU:{index}" for index in range(torch.cuda.device_count())))
 
     def describe(self) -> dict[str, Any]:
@@ -59,18 +59,19 @@ class _Torch:
         }
 
     @contextmanager
-    def placed_on(self, device: str) -> Iterator[None]:
+    def place_on(self, device: str) -> Iterator[None]:
         # Keras has a device of its own, and moves there what it is given.
-        with keras.device(device.lower()), torch.device(_name(device)):
+        with keras.device(device.lower()), torch.device(_name_device(device)):
             yield
 
-    def layer_call(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
+    def prepare_layer(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
         with name_refusals(*_REFUSALS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            x, dy = (_tensor(array, case.dtype, case.device) for array in (inputs, output_gradient))
-            return call_once(_layer_call(case, layer, x, dy))
+            x = _create_tensor(inputs, case.dtype, case.device)
+            dy = _create_tensor(output_gradient, case.dtype, case.device)
+            return call_once(_prepare_call(case, layer, x, dy))
 
-    def activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def compute_activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras
 
         with keras.device("cpu"):
@@ -81,18 +82,17 @@ class _Torch:
             (gradient,) = torch.autograd.grad(after, before, torch.tensor(dy, dtype=torch.float64))
         return after.detach().numpy(), gradient.numpy()
 
-    def matrix_product(self, dtype: str, size: int, device: str) -> Call:
+    def prepare_matrix_product(self, dtype: str, size: int, device: str) -> Call:
         fast = dtype == TENSORFLOAT32
         if fast and (device.startswith("CPU") or not torch.backends.cudnn.allow_tf32):
-            raise no_tensorfloat32()
+            raise refuse_tensorfloat32()
         dtype = "float32" if fast else dtype
         with name_refusals(*_REFUSALS), torch.no_grad():
-            a, b = (
-                _tensor(np.random.default_rng(i).standard_normal((size, size)), dtype, device) for i in (0, 1)
-            )
+            a = _create_tensor(np.random.default_rng(0).standard_normal((size, size)), dtype, device)
+            b = _create_tensor(np.random.default_rng(1).standard_normal((size, size)), dtype, device)
             result = torch.empty_like(a)
 
-            def product() -> torch.Tensor:
+            def multiply() -> torch.Tensor:
                 # PyTorch lets convolutions use it, and matrix products not.
                 allowed = torch.backends.cuda.matmul.allow_tf32
                 torch.backends.cuda.matmul.allow_tf32 = fast
@@ -101,30 +101,32 @@ class _Torch:
                 finally:
                     torch.backends.cuda.matmul.allow_tf32 = allowed
 
-            return call_once(_synchronised(product, device))
+            return call_once(_synchronise(multiply, device))
 
-    def triad(self, elements: int, repeats: int, device: str) -> Call:
-        target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
+    def prepare_triad(self, elements: int, repeats: int, device: str) -> Call:
+        target = torch.full((elements,), 0.5, device=_name_device(device))
+        source = torch.full((elements,), 0.25, device=_name_device(device))
 
         def triad() -> None:
             for _ in range(repeats):
                 target.sub_(source, alpha=1e-9)
 
-        return call_once(_synchronised(triad, device))
+        return call_once(_synchronise(triad, device))
 
-    def copy(self, elements: int, repeats: int, device: str) -> Call:
+    def prepare_copy(self, elements: int, repeats: int, device: str) -> Call:
         if device.startswith("CPU"):
-            return call_once(host.copy(elements, repeats, torch.get_num_threads()))
-        target, source = (torch.full((elements,), value, device=_name(device)) for value in (0.5, 0.25))
+            return call_once(host.prepare_host_copy(elements, repeats, torch.get_num_threads()))
+        target = torch.full((elements,), 0.5, device=_name_device(device))
+        source = torch.full((elements,), 0.25, device=_name_device(device))
 
         def copy() -> None:
             for _ in range(repeats):
                 target.copy_(source)
 
-        return call_once(_synchronised(copy, device))
+        return call_once(_synchronise(copy, device))
 
     @contextmanager
-    def tracing(self, folder: Path) -> Iterator[None]:
+    def trace(self, folder: Path) -> Iterator[None]:
         activities = [torch.profiler.ProfilerActivity.CPU]
         if torch.cuda.is_available():
             activities.append(torch.profiler.ProfilerActivity.CUDA)
@@ -133,31 +135,32 @@ class _Torch:
         with torch.profiler.profile(activities=activities, record_shapes=True, on_trace_ready=ready):
             yield
 
-    def step_annotation(self, name: str, number: int) -> AbstractContextManager:
+    def mark_step(self, name: str, number: int) -> AbstractContextManager:
         return torch.profiler.record_function(name)
 
-    def arrays(self, result: Any) -> list[np.ndarray]:
+    def convert_to_arrays(self, result: Any) -> list[np.ndarray]:
         parts = result if isinstance(result, tuple | list) else [result]
         return [part.detach().to(torch.float64).cpu().numpy() for part in parts]
 
-    def empty_call(self, mode: str, device: str) -> Call:
+    def prepare_empty_call(self, mode: str, device: str) -> Call:
         if mode != "xla":
             raise Unsupported("PyTorch has no compiled function but torch.compile's")
-        tensor = torch.zeros(1, device=_name(device))
+        tensor = torch.zeros(1, device=_name_device(device))
         empty = torch.compile(lambda x: x + 0)
-        return call_once(_synchronised(lambda: empty(tensor), device))
+        return call_once(_synchronise(lambda: empty(tensor), device))
 
 
 FRAMEWORK = _Torch()
 
 
-def _layer_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -> Call:
+def _prepare_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -> Call:
+    """The case's direction and mode, not called yet."""
     weights = [weight.value for weight in layer.trainable_weights]
     x.requires_grad_(case.input_gradient)
     sources = ([x] if case.input_gradient else []) + weights
     if any(weight.device != x.device for weight in weights):
         raise RuntimeError(f"weights and input are not on the same device: {weights[0].device}, {x.device}")
-    forward = _compiled(layer) if case.mode == "xla" else layer
+    forward = _compile(layer) if case.mode == "xla" else layer
 
     if case.direction == "forward":
 
@@ -165,23 +168,25 @@ def _layer_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor) -
             with torch.no_grad():
                 return forward(x)
 
-        return _synchronised(infer, case.device)
+        return _synchronise(infer, case.device)
 
-    def gradients(y: torch.Tensor, keep: bool) -> tuple[torch.Tensor, ...]:
+    def compute_gradients(y: torch.Tensor, keep: bool) -> tuple[torch.Tensor, ...]:
         return torch.autograd.grad(y, sources, dy, retain_graph=keep)
 
     if case.direction == "backward":
         y = forward(x)
-        return _synchronised(lambda: gradients(y, keep=True), case.device)
+        return _synchronise(lambda: compute_gradients(y, keep=True), case.device)
 
     def train() -> tuple[torch.Tensor, ...]:
         y = forward(x)
-        return (y.detach(), *gradients(y, keep=False))
+        return (y.detach(), *compute_gradients(y, keep=False))
 
-    return _synchronised(train, case.device)
+    return _synchronise(train, case.device)
 
 
-def _compiled(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+def _compile(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """``layer`` by torch.compile."""
+
     def step(x: torch.Tensor) -> torch.Tensor:
         return layer(x)
 
@@ -191,10 +196,11 @@ def _compiled(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     return torch.compile(step, dynamic=False, fullgraph=True)
 
 
-def _synchronised(function: Callable[[], Any], device: str) -> Call:
+def _synchronise(function: Callable[[], Any], device: str) -> Call:
+    """A call of ``function`` on ``device`` that waits until the device has done it."""
     if not torch.cuda.is_available():
         return function
-    name = _name(device)
+    name = _name_device(device)
 
     def call() -> Any:
         result = function()
@@ -210,11 +216,11 @@ def _synchronised(function: Callable[[], Any], device: str) -> Call:
     return call if name == "cuda:0" else call_elsewhere
 
 
-def _tensor(array: Any, dtype: str, device: str) -> torch.Tensor:
-    return torch.tensor(np.asarray(array, np.float32), device=_name(device)).to(getattr(torch, dtype))
+def _create_tensor(array: Any, dtype: str, device: str) -> torch.Tensor:
+    return torch.tensor(np.asarray(array, np.float32), device=_name_device(device)).to(getattr(torch, dtype))
 
 
-def _name(device: str) -> str:
+def _name_device(device: str) -> str:
     """``GPU:1`` is ``cuda:1``."""
     kind, _, index = device.partition(":")
     return f"cuda:{index}" if kind == "GPU" else "cpu"

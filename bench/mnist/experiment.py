@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 
 from bench.contract.fingerprint import hash_code
+from bench.contract.mnist import BATCH, FIRST_LAYER, SECOND_LAYER
 from bench.mnist.data import Mnist
 from bench.mnist.models import MODELS
-from bench.mnist.samples import BATCH, Prepared
+from bench.mnist.samples import Prepared, prepare_samples
 from bench.mnist.training import SEED, Repeat, Training, name_kept_file
 
 
 class Experiment:
-    """Every model, so many times, for so many epochs; a repeat is trained when it is first asked for.
+    """Trains every model, so many times, for ``epochs`` epochs.
 
-    ``wanted`` are the models and repeats that will be asked for; ``write`` is given a line an epoch.
+    ``load`` is called when the data are first needed. ``first`` takes only so many samples of them.
+    Unfinished trainings are kept in ``storage``.
     """
 
     def __init__(
@@ -33,28 +35,35 @@ class Experiment:
         environment: Mapping[str, Any],
         storage: Path,
         *,
-        in_full: bool = True,
         first: int | None = None,
     ) -> None:
-        self.epochs, self.in_full = epochs, in_full
+        self.epochs = epochs
+        #: The trainings that will be asked for: model and repeat.
         self.wanted: list[tuple[str, int]] = []
+        #: Is given a line after every epoch.
         self.write: Callable[[str], None] = lambda text: None
-        self._load, self._environment, self._storage, self._first = load, environment, storage, first
+        self._load = load
+        self._environment = environment
+        self._storage = storage
+        self._first = first
+        #: What was trained: by repeat, and in it by model.
         self._trained: dict[int, dict[str, Training]] = {}
+        #: The seconds of every epoch of this process.
         self._spent: list[float] = []
-        #: Epochs that are done, now or before this was taken up.
+        #: How many epochs are done, by this process or by those that it goes on with.
         self._done = 0
 
     @cached_property
     def data(self) -> Prepared:
-        return Prepared.of(self._load(), self._first)
+        """The samples, loaded when they are first needed."""
+        return prepare_samples(self._load(), self._first)
 
     @cached_property
     def _folder(self) -> Path:
         return self._storage / compute_key(self._environment, self.data, self.epochs)
 
-    def training(self, model: str, repeat: int) -> Training:
-        """The training of ``model`` in ``repeat``, done now with all others of that repeat."""
+    def train(self, model: str, repeat: int) -> Training:
+        """The training of ``model`` in ``repeat``. The first of a repeat trains all that are wanted of it."""
         if repeat not in self._trained:
             models = [MODELS[name] for name, number in self.wanted if number == repeat]
             trained = Repeat(models, repeat, self.data, self._folder, self._tell)
@@ -69,7 +78,7 @@ class Experiment:
         return bool(self._trained)
 
     def forget(self) -> None:
-        """Throw away what was kept: it has been saved, and the next run is a replicate of its own."""
+        """Remove what was kept. It has been saved, and the next run is a replicate of its own."""
         for repeat, trainings in self._trained.items():
             for model in trainings:
                 name_kept_file(self._folder, model, repeat).unlink(missing_ok=True)
@@ -84,14 +93,18 @@ class Experiment:
 
 
 def compute_key(environment: Mapping[str, Any], data: Prepared, epochs: int) -> str:
-    """What must be equal for kept epochs to be gone on with: environment, code, data and epochs."""
-    code = hash_code(Path(__file__).parent)
+    """Equal for two runs where one may go on with what the other kept.
+
+    That is so where environment, code, data and the number of epochs are the same.
+    """
+    # The geometry is code of another package.
+    code = [hash_code(Path(__file__).parent), FIRST_LAYER, SECOND_LAYER]
     facts = json.dumps([code, environment["fingerprint"], len(data.train), len(data.test), epochs])
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 
 
 def describe_training(training: Training, data: Prepared) -> dict[str, Any]:
-    """The training's share of the data contract."""
+    """``training`` as its row saves it."""
     seconds = training.history["seconds"]
     steady = [taken for epoch, taken in enumerate(seconds) if epoch not in training.compiled]
     return {

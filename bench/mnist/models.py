@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bench.contract.mnist import (
+    ACTIVATION,
+    CLASSES,
+    FIRST_FILTERS,
+    IMAGE_SIDE,
+    KERNEL_SIDE,
+    PADDING,
+    POOL_SIDE,
+    SECOND_FILTERS,
+)
+
 CONV, SEPARABLE = "conv2d", "separable_conv2d"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier of 28x28 images: convolutions (kind and filters), the first two each followed by
-    pooling and dropout, then a dense layer of 256 and ten outputs.
+    """A classifier of 28x28 images.
 
-    ``question`` says what it is there to find out.
+    It has convolutions (kind and filters), each followed by dropout, the first two by pooling before that.
+    Then come a dense layer of 256 and ten outputs. ``question`` says what the model is there to find out.
     """
 
     name: str
@@ -21,15 +32,16 @@ class Model:
     question: str
 
 
-#: The article's settings: 3x3 kernels, padding valid, pooling 2x2, dropout a quarter.
-_KERNEL, _POOL, _DROPOUT, _HIDDEN, _CLASSES = 3, 2, 0.25, 256, 10
+#: The article's settings behind its convolutions, whose geometry is in :mod:`bench.contract.mnist`.
+_DROPOUT, _HIDDEN = 0.25, 256
+_FIRST, _SECOND = FIRST_FILTERS, SECOND_FILTERS
 
 MODELS = {
     model.name: model
     for model in (
-        Model("conv", ((CONV, 32), (CONV, 64)), "the article's Conv2D"),
-        Model("separable", ((SEPARABLE, 32), (SEPARABLE, 64)), "the article's SeparableConv2D"),
-        Model("hybrid", ((CONV, 32), (SEPARABLE, 64)), "is it the first layer that costs the time?"),
+        Model("conv", ((CONV, _FIRST), (CONV, _SECOND)), "the article's Conv2D"),
+        Model("separable", ((SEPARABLE, _FIRST), (SEPARABLE, _SECOND)), "the article's SeparableConv2D"),
+        Model("hybrid", ((CONV, _FIRST), (SEPARABLE, _SECOND)), "is it the first layer that costs the time?"),
         # Filters raised until 431,230 parameters stand against conv's 431,242.
         Model("matched", ((SEPARABLE, 77), (SEPARABLE, 66)), "do fewer parameters cost the accuracy?"),
         Model("conv-deeper", ((CONV, 32), (CONV, 64), (CONV, 64)), "does a layer more help?"),
@@ -45,25 +57,25 @@ MODELS = {
 
 
 def build_model(model: Model, seed: int) -> Any:
-    """``model`` compiled as in the article: Adam, categorical cross-entropy, accuracy.
+    """The Keras model, compiled as in the article: Adam, categorical cross-entropy, accuracy.
 
-    The same seed gives models of equal layers equal initial weights.
+    With the same seed, models of equal layers begin with equal weights.
     """
     import keras
 
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     kinds = {CONV: layers.Conv2D, SEPARABLE: layers.SeparableConv2D}
-    stack: list[Any] = [keras.Input((28, 28, 1))]
+    stack: list[Any] = [keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1))]
     for place, (kind, filters) in enumerate(model.convolutions):
-        stack.append(kinds[kind](filters, _KERNEL, activation="relu"))
+        stack.append(kinds[kind](filters, KERNEL_SIDE, padding=PADDING, activation=ACTIVATION))
         if place < 2:
-            stack.append(layers.MaxPooling2D(_POOL))
+            stack.append(layers.MaxPooling2D(POOL_SIDE))
         stack.append(layers.Dropout(_DROPOUT))
     stack += [
         layers.Flatten(),
         layers.Dense(_HIDDEN, activation="relu"),
-        layers.Dense(_CLASSES, activation="softmax"),
+        layers.Dense(CLASSES, activation="softmax"),
     ]
     built = keras.Sequential(stack)
     built.compile(

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from bench.contract.mnist import CLASSES
 from bench.mnist.data import Mnist
 
-BATCH, VALIDATION_SPLIT, CLASSES = 250, 0.2, 10
+#: The share of the training samples that validates.
+VALIDATION_SPLIT = 0.2
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs (N, 28, 28, 1) in [0, 1] as float32, and one-hot targets (N, 10)."""
+    """Inputs (N, 28, 28, 1) in [0, 1] and one-hot targets (N, 10), all float32."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -23,25 +25,31 @@ class Samples:
         return len(self.inputs)
 
     def __getitem__(self, chosen: Any) -> Samples:
+        """The samples of a slice, or of an array of indices."""
         return Samples(self.inputs[chosen], self.targets[chosen])
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The article's split: the last fifth of the training samples validates."""
+    """The article's split."""
 
     train: Samples
     validation: Samples
     test: Samples
 
-    @classmethod
-    def of(cls, mnist: Mnist, first: int | None = None) -> Prepared:
-        """``first``: only so many training and test samples."""
-        train = _samples(mnist.train_images[:first], mnist.train_labels[:first])
-        test = _samples(mnist.test_images[:first], mnist.test_labels[:first])
-        border = int(len(train) * (1 - VALIDATION_SPLIT))
-        return cls(train[:border], train[border:], test)
+
+def prepare_samples(mnist: Mnist, first: int | None = None) -> Prepared:
+    """Split ``mnist`` like the article: the last fifth of the training samples validates.
+
+    ``first``: take only so many training samples, and as many test samples.
+    """
+    train = _scale(mnist.train_images[:first], mnist.train_labels[:first])
+    test = _scale(mnist.test_images[:first], mnist.test_labels[:first])
+    border = int(len(train) * (1 - VALIDATION_SPLIT))
+    return Prepared(train=train[:border], validation=train[border:], test=test)
 
 
-def _samples(images: np.ndarray, labels: np.ndarray) -> Samples:
-    return Samples(images[..., None].astype(np.float32) / 255, np.eye(CLASSES, dtype=np.float32)[labels])
+def _scale(images: np.ndarray, labels: np.ndarray) -> Samples:
+    """Images (N, 28, 28) and labels (N,), both uint8, as samples."""
+    inputs = images[..., None].astype(np.float32) / 255
+    return Samples(inputs, np.eye(CLASSES, dtype=np.float32)[labels])

@@ -1,16 +1,15 @@
 """Trains several models side by side, epoch by epoch in alternating order, and keeps every epoch.
 
-Drift of the machine then hits all models alike, so that times can be compared in pairs. After each
-epoch weights, optimizer and history are on disk; a killed run goes on at the epoch where it was.
-Everything random in an epoch (the order of samples, dropout) follows from the repeat and the epoch,
-so that it ends like an unbroken run.
+Drift of the machine then hits all models alike, so that times can be compared in pairs. After each epoch
+weights, optimizer and history are on disk, and a killed run goes on at the epoch where it was. Everything
+random in an epoch (the order of samples, dropout) follows from the repeat and the epoch, so a run that was
+gone on with ends like an unbroken one.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,17 +18,19 @@ from typing import Any
 
 import numpy as np
 
+from bench.contract.mnist import BATCH
+from bench.contract.writing import replace_file
 from bench.mnist.models import Model, build_model
-from bench.mnist.samples import BATCH, Prepared
+from bench.mnist.samples import Prepared
 
 SEED = 20190924
 
 
 @dataclass
 class Training:
-    """One model's training in one repeat, as far as it has come.
+    """One model's training in one repeat (0, 1, ...), as far as it has come.
 
-    ``history`` has an entry an epoch for each of: seconds (of training, as Keras bounds an epoch),
+    ``history`` has one number an epoch for each of: seconds (of training, as Keras bounds an epoch),
     call_seconds (of the whole call to ``fit``), loss, accuracy, validation_loss, validation_accuracy.
     """
 
@@ -39,18 +40,20 @@ class Training:
     history: dict[str, list[float]] = field(default_factory=dict)
     test_loss: float | None = None
     test_accuracy: float | None = None
-    #: Epochs whose time holds compiling too: the first, and the first after each time it was taken up.
+    #: The epochs (0, 1, ...) whose time holds compiling too: the first of every process.
     compiled: list[int] = field(default_factory=list)
 
     @property
     def epochs(self) -> int:
+        """How many epochs are done."""
         return len(self.history.get("seconds", ()))
 
 
 class Repeat:
-    """All models of one repeat, trained in turns. ``folder`` keeps what every epoch ended with.
+    """All models of one repeat, trained in turns.
 
-    ``tell`` is given a sentence after every epoch, and the seconds that the epoch took.
+    ``folder`` keeps what every epoch ended with; what it keeps already is gone on with. ``tell`` is given a
+    sentence after every epoch, and the seconds that the epoch took.
     """
 
     def __init__(
@@ -61,10 +64,14 @@ class Repeat:
         folder: Path,
         tell: Callable[[str, float], None],
     ) -> None:
-        self._data, self._folder, self._tell = data, folder, tell
+        self._data = data
+        self._folder = folder
+        self._tell = tell
         self._repeat = repeat
         self.trainings = [Training(model, repeat) for model in models]
+        #: The Keras models, by name.
         self._networks: dict[str, Any] = {}
+        #: The names of the models that this process has trained, and so compiled.
         self._fitted: set[str] = set()
         for training in self.trainings:
             network = build_model(training.model, SEED + repeat)
@@ -73,20 +80,16 @@ class Repeat:
             self._take_up(training)
 
     def train(self, epochs: int) -> None:
-        """Until every model has had ``epochs`` epochs; then each is tested."""
+        """Train until every model has had ``epochs`` epochs, and then test each."""
         for epoch in range(epochs):
             order = self.trainings if epoch % 2 == 0 else self.trainings[::-1]
             for training in order:
                 if training.epochs == epoch:
-                    self._epoch(training, epoch)
+                    self._train_epoch(training, epoch)
         for training in self.trainings:
-            network = self._networks[training.model.name]
-            test = self._data.test
-            training.test_loss, training.test_accuracy = map(
-                float, network.evaluate(test.inputs, test.targets, batch_size=BATCH, verbose=0)
-            )
+            self._test(training)
 
-    def _epoch(self, training: Training, epoch: int) -> None:
+    def _train_epoch(self, training: Training, epoch: int) -> None:
         network = self._networks[training.model.name]
         seed = (SEED + self._repeat) * 1000 + epoch
         order = np.random.default_rng(seed).permutation(len(self._data.train))
@@ -95,11 +98,11 @@ class Repeat:
         if training.model.name not in self._fitted:
             self._fitted.add(training.model.name)
             training.compiled.append(epoch)
-        bounds, bound = _epoch_bounds()
+        bounds, note_bounds = _create_stopwatch()
         start = time.perf_counter()
         # The samples come shuffled, so that their order is known; the rest is the article's call.
         fitted = network.fit(
-            train.inputs, train.targets, batch_size=BATCH, verbose=0, shuffle=False, callbacks=[bound]
+            train.inputs, train.targets, batch_size=BATCH, verbose=0, shuffle=False, callbacks=[note_bounds]
         )
         middle = time.perf_counter()
         loss, accuracy = network.evaluate(validation.inputs, validation.targets, batch_size=BATCH, verbose=0)
@@ -121,50 +124,59 @@ class Repeat:
             end - start,
         )
 
-    def _file(self, training: Training) -> Path:
-        return name_kept_file(self._folder, training.model.name, self._repeat)
+    def _test(self, training: Training) -> None:
+        network, test = self._networks[training.model.name], self._data.test
+        loss, accuracy = network.evaluate(test.inputs, test.targets, batch_size=BATCH, verbose=0)
+        training.test_loss, training.test_accuracy = float(loss), float(accuracy)
 
     def _keep(self, training: Training) -> None:
-        network = self._networks[training.model.name]
-        arrays = {f"v{place}": np.asarray(value) for place, value in enumerate(_variables(network))}
+        """Write what is needed to go on after this epoch."""
+        variables = _list_variables(self._networks[training.model.name])
+        arrays = {f"v{place}": np.asarray(variable) for place, variable in enumerate(variables)}
         so_far = json.dumps({"history": training.history, "compiled": training.compiled})
         arrays["so_far"] = np.frombuffer(so_far.encode(), dtype=np.uint8)
         content = io.BytesIO()
         np.savez(content, **arrays)
-        write_durably(self._file(training), content.getvalue())
+        replace_file(self._name_file(training), content.getvalue(), durable=True)
 
     def _take_up(self, training: Training) -> None:
-        """Go on from what was kept; what cannot be read is as good as nothing."""
-        file = self._file(training)
+        """Go on from what was kept. What cannot be read is as good as nothing."""
+        file = self._name_file(training)
         if not file.exists():
             return
-        network = self._networks[training.model.name]
         try:
             with np.load(file, allow_pickle=False) as kept:
                 so_far = json.loads(kept["so_far"].tobytes())
                 values = [kept[f"v{place}"] for place in range(len(kept.files) - 1)]
-        except Exception:  # a file cut off can fail in many ways, and all mean the same
+        except Exception:  # a file that was cut off can fail in many ways, and all mean the same
             self._tell(f"{file} cannot be read: {training.model.name} starts again", 0.0)
             return
-        _assign(network, values)
+        variables = _list_variables(self._networks[training.model.name])
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
         training.history, training.compiled = so_far["history"], so_far["compiled"]
 
-
-def _variables(network: Any) -> list[Any]:
-    """Weights and the optimizer's state, in an order that only depends on the model."""
-    if not network.optimizer.built:
-        network.optimizer.build(network.trainable_variables)
-    optimizer = network.optimizer.variables
-    return [*network.weights, *(optimizer() if callable(optimizer) else optimizer)]
+    def _name_file(self, training: Training) -> Path:
+        return name_kept_file(self._folder, training.model.name, self._repeat)
 
 
-def _assign(network: Any, values: list[np.ndarray]) -> None:
-    for variable, value in zip(_variables(network), values, strict=True):
-        variable.assign(value)
+def name_kept_file(folder: Path, model: str, repeat: int) -> Path:
+    """Where an unfinished training is kept."""
+    return folder / f"{model}-{repeat}.npz"
 
 
-def _epoch_bounds() -> tuple[list[float], Any]:
-    """A list, and the callback that puts the moments into it at which an epoch begins and ends.
+def _list_variables(network: Any) -> list[Any]:
+    """Weights and the optimizer's state, in an order that depends on the model alone."""
+    optimizer = network.optimizer
+    if not optimizer.built:
+        optimizer.build(network.trainable_variables)
+    # A method in Keras 2, a property in Keras 3.
+    state = optimizer.variables() if callable(optimizer.variables) else optimizer.variables
+    return [*network.weights, *state]
+
+
+def _create_stopwatch() -> tuple[list[float], Any]:
+    """A list, and the callback that adds the moments to it at which an epoch begins and ends, in seconds.
 
     A stopwatch around ``fit`` would be wrong: there TensorFlow also ends its input pipeline, whose
     tuning thread sleeps 10, 20, 40, ... ms and is often waited for. With epochs between 5.1 and 10.2 s,
@@ -174,10 +186,10 @@ def _epoch_bounds() -> tuple[list[float], Any]:
 
     bounds: list[float] = []
 
-    def now(*_: Any) -> None:
+    def note_moment(*_: Any) -> None:
         bounds.append(time.perf_counter())
 
-    return bounds, keras.callbacks.LambdaCallback(on_epoch_begin=now, on_epoch_end=now)
+    return bounds, keras.callbacks.LambdaCallback(on_epoch_begin=note_moment, on_epoch_end=note_moment)
 
 
 def _seed_dropout(network: Any, seed: int) -> None:
@@ -186,19 +198,3 @@ def _seed_dropout(network: Any, seed: int) -> None:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             generator.state.assign([seed % 2**31, 0])
-
-
-def name_kept_file(folder: Path, model: str, repeat: int) -> Path:
-    """Where an unfinished training is kept."""
-    return folder / f"{model}-{repeat}.npz"
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """All of ``content``, or what was there before; on disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}-{os.getpid()}")
-    with made.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(made, path)

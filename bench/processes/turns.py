@@ -1,7 +1,7 @@
-"""Taking turns with the same run in other environments (``bench.campaign``): one runs at a time.
+"""Taking turns with the same run in other environments (``bench.campaign``): one of them runs at a time.
 
-Whoever measures holds the baton. A process passes it on where it waits for the others: when it starts,
-when it arrives at a comparison, and after every turn of it.
+A process gives up its turn where it waits for the others: when it starts, when it arrives at a comparison,
+and after every turn of that comparison.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ VARIABLE = "BENCH_CAMPAIGN"
 
 
 class Turns:
-    """Held from the start by a process alone, which never passes it on."""
+    """This process's turns. A process that belongs to no campaign never waits for one."""
 
     def __init__(self, supervisor: SupervisorLink) -> None:
         described = os.environ.pop(VARIABLE, None)
         self._supervisor = supervisor if described else None
-        #: The campaign, for the saved file.
+        #: The campaign (id, replicate, label), for the saved file.
         self.campaign: dict[str, Any] | None = json.loads(described) if described else None
 
     def start(self) -> None:
@@ -31,16 +31,19 @@ class Turns:
             self._supervisor.ask(start=True)
 
     def arrive(self, position: int, count: int) -> str | None:
-        """Wait until the comparison at ``position`` of ``count`` is measured, and get ready for it.
+        """Wait until the comparison at ``position`` of ``count`` is measured; the turn is then to get ready.
 
-        Returns what is common to all that measure it together now.
+        Returns a name that all share who measure it together; ``None`` for a process alone.
         """
         if self._supervisor:
             return self._supervisor.ask(arrive=position, count=count)["together"]
         return None
 
-    def another(self, enough: bool) -> bool:
-        """Whether there is another turn, ``enough`` or not for this process; returns when it comes."""
+    def wait_for_turn(self, enough: bool) -> bool:
+        """Wait for another turn of this comparison; ``False`` where there is none.
+
+        ``enough`` says that this process has samples enough. It goes on as long as another has not.
+        """
         if self._supervisor:
             return self._supervisor.ask(turn=enough)["another"]
         return not enough

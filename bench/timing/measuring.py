@@ -175,7 +175,7 @@ class Measurements:
         self, calls: Sequence[Callable[[], object]], device: str
     ) -> tuple[list[Samples], Disturbance]:
         """The samples of ``calls``, and what disturbed the machine while they were taken."""
-        wait_for_turn = self.turns.another if self.turns else stop_when_enough
+        wait_for_turn = self.turns.wait_for_turn if self.turns else stop_when_enough
         start = Reading.now(device)
         samples = measure_in_turns(calls, self.budget, self.clock, wait_for_turn)
         return samples, Disturbance.between(start, Reading.now(device))

@@ -1,7 +1,7 @@
 """Does a framework compute what the layer means? A small relative of each case against plain NumPy.
 
-Nothing is timed that computes something else: before a case is measured, a layer of the same kind and
-options, but small, is run on the framework and held against loops over the kernel's taps.
+Nothing is timed that computes something else. Before a case is measured, a small layer of the same kind and
+options runs on the framework, and what it returns is held against :mod:`bench.workloads.reference`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,14 @@ import numpy as np
 from bench.contract.cases import SPLIT, ConvCase
 from bench.frameworks.interface import Framework, Unsupported, summarize_error
 from bench.workloads.layers import build_layer
-from bench.workloads.reference import (
-    Activate,
-    Sample,
-    activate_linear,
-    activate_relu,
-    compute_expected,
-    draw_sample,
-)
+from bench.workloads.reference import Activate, Sample, choose_activation, compute_expected, draw_sample
 from bench.workloads.small_cases import find_small_case
 
-#: So much of a change of an activation's slope, within what rounding may do, is a kink.
+#: An activation's slope that changes by more than this, within what rounding may do, has a kink there.
 _JUMP = 0.05
-#: A result is judged as if its largest value were at least this share of that of all.
+#: A result is judged as if its largest value were at least this share of the largest of all results.
 _CANCELLED = 0.1
+_OUTPUT = "the output"
 #: What the largest difference may be, over the largest value, by dtype. Inputs and weights are exact in
 #: every dtype, so that only what lies between two convolutions is rounded: float32 leaves room for
 #: TensorFloat-32 there, with its eleven bits.
@@ -62,7 +56,7 @@ def _find_problem(framework: Framework, case: ConvCase) -> tuple[str | None, str
     given = draw_sample(case, [tuple(weight.shape) for weight in layer.get_weights()])
     activate = None
     if case.activation not in (None, "relu"):
-        activate = functools.partial(framework.activation, case.activation)
+        activate = functools.partial(framework.compute_activation, case.activation)
         try:
             given = avoid_kinks(case, shrink_to_unsaturated(case, given), activate)
         except Unsupported:
@@ -73,29 +67,28 @@ def _find_problem(framework: Framework, case: ConvCase) -> tuple[str | None, str
                 f"not checked: {case.activation} does not run in float64 here ({summarize_error(error)})",
             )
     layer.set_weights(given.weights)
-    call = framework.layer_call(case, layer, given.x.astype(np.float32), given.dy.astype(np.float32))
-    found = framework.arrays(call())
+    call = framework.prepare_layer(case, layer, given.x.astype(np.float32), given.dy.astype(np.float32))
+    found = framework.convert_to_arrays(call())
     problem = find_disagreement(case, found, given, activate)
-    if problem and _bias_is_along_width(case, found, given, activate):
+    if problem and _adds_bias_along_width(case, found, given, activate):
         problem += " (it adds the bias along the width: docs/reproducers/keras_bias_channels_first.py)"
     return problem, None
 
 
-def _bias_is_along_width(
+def _adds_bias_along_width(
     case: ConvCase, found: Sequence[np.ndarray], given: Sample, activate: Activate | None
 ) -> bool:
     """Whether the output is what Keras makes of channels first where the width equals the filters."""
-    forward = dataclasses.replace(case, direction="forward")
     if case.direction == "backward" or not case.use_bias or case.layer == SPLIT:
         return False
     if case.data_format != "channels_first" or case.output_size[1] != case.filters:
         return False
-    plain = dataclasses.replace(forward, activation=None, use_bias=False)
-    (y,) = compute_expected(plain, dataclasses.replace(given, weights=given.weights[:-1]))
-    activate = activate or (activate_relu if case.activation == "relu" else activate_linear)
-    wrong, _ = activate(y + given.weights[-1], given.dy)
-    scale = max(float(np.abs(wrong).max()), 1e-12)
-    return bool((np.abs(found[0].reshape(wrong.shape) - wrong) <= TOLERANCES[case.dtype] * scale).all())
+    without_bias = dataclasses.replace(case, direction="forward", activation=None, use_bias=False)
+    (y,) = compute_expected(without_bias, dataclasses.replace(given, weights=given.weights[:-1]))
+    # NumPy adds along the last axis, which is the width here.
+    wrong, _ = choose_activation(case, activate)(y + given.weights[-1], given.dy)
+    allowed = TOLERANCES[case.dtype] * _find_largest(wrong)
+    return bool((np.abs(found[0].reshape(wrong.shape) - wrong) <= allowed).all())
 
 
 def shrink_to_unsaturated(case: ConvCase, given: Sample) -> Sample:
@@ -104,12 +97,12 @@ def shrink_to_unsaturated(case: ConvCase, given: Sample) -> Sample:
     Where one is (tanh of 20), its gradient is the difference of two numbers that half precision cannot tell
     apart. Powers of two keep every value exact.
     """
-    before = compute_expected(dataclasses.replace(case, direction="forward", activation=None), given)[0]
-    scale = 2.0 ** -max(0, math.ceil(math.log2(max(float(np.abs(before).max()), 1e-9))) - 1)
-    kernels, bias = (given.weights[:-1], given.weights[-1:]) if case.use_bias else (given.weights, ())
-    return dataclasses.replace(
-        given, x=given.x * scale, weights=(*kernels, *(values * scale for values in bias))
-    )
+    largest = max(float(np.abs(_compute_before_activation(case, given)).max()), 1e-9)
+    scale = 2.0 ** -max(0, math.ceil(math.log2(largest)) - 1)
+    weights = list(given.weights)
+    if case.use_bias:
+        weights[-1] = weights[-1] * scale
+    return dataclasses.replace(given, x=given.x * scale, weights=tuple(weights))
 
 
 def avoid_kinks(case: ConvCase, given: Sample, activate: Activate) -> Sample:
@@ -118,13 +111,15 @@ def avoid_kinks(case: ConvCase, given: Sample, activate: Activate) -> Sample:
     There rounding decides, and whatever the framework computes is as right as anything else. Raises
     ``Unsupported`` where the activation changes the shape of its tensor.
     """
-    before = compute_expected(dataclasses.replace(case, direction="forward", activation=None), given)[0]
+    before = _compute_before_activation(case, given)
     ones = np.ones_like(before)
     output, slope = activate(before, ones)
     if output.shape != before.shape:
         raise Unsupported(f"{case.activation} changes the shape of the output, which is not measured here")
     step = TOLERANCES[case.dtype] * float(np.abs(before).max())
-    jump = np.maximum(*(np.abs(activate(before + way * step, ones)[1] - slope) for way in (-1, 1)))
+    _, slope_below = activate(before - step, ones)
+    _, slope_above = activate(before + step, ones)
+    jump = np.maximum(np.abs(slope_below - slope), np.abs(slope_above - slope))
     return dataclasses.replace(given, dy=np.where(jump > _JUMP, 0.0, given.dy))
 
 
@@ -132,22 +127,19 @@ def find_disagreement(
     case: ConvCase, found: Sequence[np.ndarray], given: Sample, activate: Activate | None = None
 ) -> str | None:
     """Where ``found`` is not what is expected, in words; ``None`` where it is."""
-    wanted = compute_expected(case, given, activate)
-    if len(found) != len(wanted):
-        return f"it returns {len(found)} tensors instead of {len(wanted)}"
-    names = ["the output"] if case.direction != "backward" else []
-    names += ["the gradient of the input"] if case.direction != "forward" and case.input_gradient else []
-    names += [f"the gradient of weight {place + 1}" for place in range(len(wanted) - len(names))]
+    expected = compute_expected(case, given, activate)
+    if len(found) != len(expected):
+        return f"it returns {len(found)} tensors instead of {len(expected)}"
     # What cancels out (the bias before a softmax) is as exact as what it was summed from.
-    least_scale = max(1e-12, _CANCELLED * max(float(np.abs(other).max()) for other in wanted))
-    for name, one, other in zip(names, found, wanted, strict=True):
-        if one.size != other.size:
-            return f"{name} has {one.size} elements instead of {other.size}"
-        scale = max(float(np.abs(other).max()), least_scale)
+    least_scale = _CANCELLED * max(_find_largest(right) for right in expected)
+    for name, one, right in zip(_name_results(case, len(expected)), found, expected, strict=True):
+        if one.size != right.size:
+            return f"{name} has {one.size} elements instead of {right.size}"
+        scale = max(_find_largest(right), least_scale)
         allowed = TOLERANCES[case.dtype] * scale
-        if name == "the output" and activate:
-            allowed = allowed + _wobble(case, given, activate)
-        difference = np.abs(one.reshape(other.shape) - other)
+        if name == _OUTPUT and activate:
+            allowed = allowed + _compute_wobble(case, given, activate)
+        difference = np.abs(one.reshape(right.shape) - right)
         if not (difference <= allowed).all():
             return (
                 f"{name} differs from NumPy's by {float(difference.max()) / scale:.2g} of its largest value"
@@ -155,9 +147,33 @@ def find_disagreement(
     return None
 
 
-def _wobble(case: ConvCase, given: Sample, activate: Activate) -> np.ndarray:
+def _name_results(case: ConvCase, count: int) -> list[str]:
+    """What the ``count`` results of a case's call are called, in their order."""
+    names = []
+    if case.direction != "backward":
+        names.append(_OUTPUT)
+    if case.direction != "forward" and case.input_gradient:
+        names.append("the gradient of the input")
+    weights = count - len(names)
+    return names + [f"the gradient of weight {number}" for number in range(1, weights + 1)]
+
+
+def _find_largest(values: np.ndarray) -> float:
+    """The largest absolute value; a little over 0 where all are 0, for what is divided by it."""
+    return max(float(np.abs(values).max()), 1e-12)
+
+
+def _compute_wobble(case: ConvCase, given: Sample, activate: Activate) -> np.ndarray:
     """What the activation makes of the rounding that is allowed before it: much, where it jumps."""
-    before = compute_expected(dataclasses.replace(case, direction="forward", activation=None), given)[0]
+    before = _compute_before_activation(case, given)
     step = TOLERANCES[case.dtype] * float(np.abs(before).max())
-    here, up, down = (activate(before + way * step, before)[0] for way in (0, 1, -1))
-    return np.abs(up - here) + np.abs(down - here)
+    here, _ = activate(before, before)
+    below, _ = activate(before - step, before)
+    above, _ = activate(before + step, before)
+    return np.abs(above - here) + np.abs(below - here)
+
+
+def _compute_before_activation(case: ConvCase, given: Sample) -> np.ndarray:
+    """The output, as it would be without activation."""
+    (output,) = compute_expected(dataclasses.replace(case, direction="forward", activation=None), given)
+    return output

@@ -24,7 +24,10 @@ VARIABLE = "BENCH_FAULTS"
 
 
 def load_faults() -> dict[str, Mapping[str, Any]]:
-    """By case id; ``ValueError`` where the file that is named cannot be read, or says nothing sensible."""
+    """The faults by case id; none where no file is named.
+
+    Raises ``ValueError`` where the file cannot be read, or says nothing sensible.
+    """
     name = os.environ.get(VARIABLE)
     if not name:
         return {}
@@ -35,7 +38,7 @@ def load_faults() -> dict[str, Mapping[str, Any]]:
     if not isinstance(found, dict):
         raise ValueError(f"{VARIABLE}: {name} does not map case ids to faults")
     for case_id, fault in found.items():
-        if not (isinstance(fault, dict) and all(_is_fault(*each) for each in fault.items())):
+        if not _is_sensible(fault):
             raise ValueError(
                 f'{VARIABLE}: {name}: {quote(case_id)} needs a fault such as {{"slowdown": 0.1}}, '
                 f'{{"hang": true}}, {{"signal": 9}} or {{"exit": 1}}, not {quote(fault)}'
@@ -43,7 +46,14 @@ def load_faults() -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def _is_fault(name: str, value: Any) -> bool:
+def _is_sensible(fault: Any) -> bool:
+    if not isinstance(fault, dict):
+        return False
+    return all(_can_be_set(name, value) for name, value in fault.items())
+
+
+def _can_be_set(name: str, value: Any) -> bool:
+    """Whether there is a fault ``name`` that ``value`` makes sense for."""
     if name == "hang":
         return isinstance(value, bool)
     if isinstance(value, bool):
@@ -56,12 +66,12 @@ def _is_fault(name: str, value: Any) -> bool:
 
 
 def describe_faults(faults: Mapping[str, Any]) -> dict[str, str]:
-    """For the environment."""
+    """The fact of the environment that says with which faults a run was made; none without."""
     return {"faults": compute_digest(faults)} if faults else {}
 
 
 def inject_fault(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, Any]]) -> Call:
-    """``call`` with the fault of ``case``, if it has one."""
+    """``call`` with the fault of ``case``, if it has one. A fault that ends the process does so here."""
     fault = faults.get(case.id)
     if not fault:
         return call
@@ -74,7 +84,7 @@ def inject_fault(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, A
         time.sleep(10**9)
     share = 1 + float(fault.get("slowdown", 0.0))
 
-    def slowed() -> object:
+    def call_slowly() -> object:
         start = time.perf_counter()
         result = call()
         end = start + share * (time.perf_counter() - start)
@@ -82,4 +92,4 @@ def inject_fault(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, A
             pass
         return result
 
-    return slowed
+    return call_slowly

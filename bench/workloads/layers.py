@@ -1,4 +1,4 @@
-"""From a case to its Keras layer, with random weights."""
+"""The Keras layer of a case, with random weights."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 from bench.contract.cases import GROUPED, SPLIT, ConvCase
 from bench.frameworks.interface import Framework, Unsupported
 
+#: Of all random numbers: weights, inputs, output gradients.
 SEED = 20190924
 
 
 def refuse_unknown_activations(cases: Iterable[ConvCase]) -> None:
-    """Raises ``ValueError`` where this Keras has no such activation: a name misspelt, mostly."""
+    """Raise ``ValueError`` where this Keras does not have an activation: mostly, its name is misspelt."""
     import keras
 
-    for name in sorted({case.activation for case in cases if case.activation not in (None, "relu")}):
+    names = {case.activation for case in cases} - {None, "relu"}
+    for name in sorted(names):
         try:
             keras.activations.get(name)
         except (ValueError, TypeError):
@@ -26,15 +28,15 @@ def refuse_unknown_activations(cases: Iterable[ConvCase]) -> None:
 
 
 def build_layer(framework: Framework, case: ConvCase) -> Any:
-    """The Keras layer of ``case`` with random weights. Raises :class:`Unsupported`."""
+    """The Keras layer of ``case`` with random weights, equal for equal cases. Raises :class:`Unsupported`."""
     import keras
 
     keras.utils.set_random_seed(SEED)
     try:
-        with framework.placed_on(case.device):
+        with framework.place_on(case.device):
             layer = create_keras_layer(case)
             if not layer.built:
-                layer.build(tensor_shape(case, case.height, case.width, case.in_channels))
+                layer.build(compute_tensor_shape(case, case.height, case.width, case.in_channels))
     except (ValueError, TypeError, NotImplementedError) as error:
         raise Unsupported(f"Keras: {str(error).strip().splitlines()[0]}") from error
     return layer
@@ -44,24 +46,12 @@ def create_keras_layer(case: ConvCase) -> Any:
     """The layer of ``case`` from ``keras.layers``, or a model of such layers."""
     import keras
 
-    def sizes(pair: tuple[int, int]) -> int | tuple[int, int]:
-        return pair[1] if case.is_1d else pair
-
-    common: dict[str, Any] = {
-        "kernel_size": sizes(case.kernel_size),
-        "strides": sizes(case.strides),
-        "dilation_rate": sizes(case.dilation_rate),
-        "padding": case.padding,
-        "data_format": case.data_format,
-        "activation": case.activation,
-        "use_bias": case.use_bias,
-        "dtype": case.dtype,
-    }
     layers = keras.layers
+    common = _list_options(case)
     if case.layer == GROUPED:
         return layers.Conv2D(case.filters, groups=case.in_channels, **common)
     if case.layer == SPLIT:
-        return _split(case, common)
+        return _create_split(case, common)
     if case.layer in ("conv2d", "pointwise_conv2d"):
         return layers.Conv2D(case.filters, **common)
     if case.layer == "conv1d":
@@ -74,15 +64,33 @@ def create_keras_layer(case: ConvCase) -> Any:
     return layers.SeparableConv1D(case.filters, **common)
 
 
-def _split(case: ConvCase, common: dict[str, Any]) -> Any:
-    """A SeparableConv2D of depth multiplier m, as m depthwise layers of 1 side by side and one pointwise.
+def _list_options(case: ConvCase) -> dict[str, Any]:
+    """What all layers are told, by Keras's names."""
 
-    The same functions of its weights, but for the order of the channels in between.
+    def shorten(pair: tuple[int, int]) -> int | tuple[int, int]:
+        return pair[1] if case.is_1d else pair
+
+    return {
+        "kernel_size": shorten(case.kernel_size),
+        "strides": shorten(case.strides),
+        "dilation_rate": shorten(case.dilation_rate),
+        "padding": case.padding,
+        "data_format": case.data_format,
+        "activation": case.activation,
+        "use_bias": case.use_bias,
+        "dtype": case.dtype,
+    }
+
+
+def _create_split(case: ConvCase, common: dict[str, Any]) -> Any:
+    """A SeparableConv2D of depth multiplier m, as m depthwise layers of 1 side by side and a pointwise layer.
+
+    It computes the same of its weights, but for the order of the channels in between.
     """
     import keras
 
     layers = keras.layers
-    image = tensor_shape(case, case.height, case.width, case.in_channels)[1:]
+    image = compute_tensor_shape(case, case.height, case.width, case.in_channels)[1:]
     inputs = keras.Input(image, batch_size=case.batch, dtype=case.dtype)
     plain = {**common, "activation": None, "use_bias": False}
     between = [layers.DepthwiseConv2D(**plain)(inputs) for _ in range(case.depth_multiplier)]
@@ -92,8 +100,8 @@ def _split(case: ConvCase, common: dict[str, Any]) -> Any:
     return keras.Model(inputs, layers.Conv2D(case.filters, **pointwise)(joined))
 
 
-def tensor_shape(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:
-    """A batch of images of this size, in the case's data format."""
+def compute_tensor_shape(case: ConvCase, height: int, width: int, channels: int) -> tuple[int, ...]:
+    """The shape of a batch of images of this size, in the case's data format."""
     spatial = (width,) if case.is_1d else (height, width)
     image = (channels, *spatial) if case.data_format == "channels_first" else (*spatial, channels)
     return (case.batch, *image)

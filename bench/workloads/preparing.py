@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bench.contract.cases import ConvCase
 from bench.frameworks.interface import Call, Framework
-from bench.workloads.layers import SEED, build_layer, tensor_shape
+from bench.workloads.layers import SEED, build_layer, compute_tensor_shape
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Something to time. ``first_call_seconds`` is what tracing, compiling, creating primitives and
-    the first run took together."""
+    """Something to time."""
 
     call: Call
+    #: What tracing, compiling, creating primitives and the first run took together.
     first_call_seconds: float
     #: Why what it computes could not be held against NumPy; ``None`` where it was.
     unchecked: str | None = None
@@ -28,22 +27,25 @@ class Workload:
 def prepare(framework: Framework, case: ConvCase) -> Workload:
     """What ``case`` says, called once. Every call waits for the device.
 
-    Weights, inputs and output gradients are random and the same for the same case. Two workloads
-    share nothing but the code. Raises :class:`Unsupported`.
+    Weights, inputs and output gradients are random and the same for the same case. Two workloads share
+    nothing but the code. Raises :class:`bench.frameworks.interface.Unsupported`.
     """
     layer = build_layer(framework, case)
     random = np.random.default_rng(SEED)
-    inputs = _random_array(random, case, case.height, case.width, case.in_channels)
-    output_gradient = _random_array(random, case, *case.output_size, case.filters)
-    return start(lambda: framework.layer_call(case, layer, inputs, output_gradient))
+    inputs = _draw_images(random, case, case.height, case.width, case.in_channels)
+    output_gradient = _draw_images(random, case, *case.output_size, case.filters)
+    return start(lambda: framework.prepare_layer(case, layer, inputs, output_gradient))
 
 
 def start(build: Callable[[], Call]) -> Workload:
-    """The call that ``build`` returns, having called it."""
-    start = time.perf_counter()
+    """The call that ``build`` makes and calls once, with the time that this took."""
+    begin = time.perf_counter()
     call = build()
-    return Workload(call, time.perf_counter() - start)
+    return Workload(call, first_call_seconds=time.perf_counter() - begin)
 
 
-def _random_array(random: np.random.Generator, case: ConvCase, height: int, width: int, channels: int) -> Any:
-    return random.standard_normal(tensor_shape(case, height, width, channels), dtype=np.float32)
+def _draw_images(
+    random: np.random.Generator, case: ConvCase, height: int, width: int, channels: int
+) -> np.ndarray:
+    shape = compute_tensor_shape(case, height, width, channels)
+    return random.standard_normal(shape, dtype=np.float32)

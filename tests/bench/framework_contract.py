@@ -11,8 +11,9 @@ from bench.frameworks.interface import Unsupported
 from bench.frameworks.loading import load_framework
 from bench.machine.environment import describe_environment
 from bench.plan.ceilings import EMPTY_CALL, list_ceilings
-from bench.workloads.agreement import Disagreement, check_agreement, small
+from bench.workloads.agreement import Disagreement, check_agreement
 from bench.workloads.preparing import prepare
+from bench.workloads.small_cases import find_small_case
 
 FRAMEWORK = load_framework()
 LAYERS = ["conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"]
@@ -73,13 +74,13 @@ def test_outputs_and_gradients_are_numpys_in_every_dtype(layer, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_what_a_case_returns_has_its_dtype(dtype):
-    call = prepare(FRAMEWORK, small(ConvCase(dtype=dtype))).call
+    call = prepare(FRAMEWORK, find_small_case(ConvCase(dtype=dtype))).call
     assert dtype in str(call().dtype)
 
 
 def test_two_workloads_of_a_case_compute_the_same():
-    case = small(case_of("separable_conv2d"))
-    one, other = (FRAMEWORK.arrays(prepare(FRAMEWORK, case).call()) for _ in range(2))
+    case = find_small_case(case_of("separable_conv2d"))
+    one, other = (FRAMEWORK.convert_to_arrays(prepare(FRAMEWORK, case).call()) for _ in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -90,8 +91,8 @@ def test_the_environment_can_be_saved_and_says_what_the_modes_are():
     assert facts["backend"] == FRAMEWORK.name
     assert facts[FRAMEWORK.name][0].isdigit()
     assert set(facts["modes"]) == set(MODES)
-    assert "CPU:0" in FRAMEWORK.devices()
-    assert all(facts["devices"][device]["device_name"] for device in FRAMEWORK.devices())
+    assert "CPU:0" in FRAMEWORK.list_devices()
+    assert all(facts["devices"][device]["device_name"] for device in FRAMEWORK.list_devices())
 
 
 @pytest.mark.parametrize(
@@ -108,19 +109,19 @@ def test_every_ceiling_runs(ceiling):
 
 def test_no_processor_has_a_ceiling_in_tensorfloat32():
     with pytest.raises(Unsupported, match="TensorFloat-32"):
-        FRAMEWORK.matrix_product(TENSORFLOAT32, 64, "CPU:0")
+        FRAMEWORK.prepare_matrix_product(TENSORFLOAT32, 64, "CPU:0")
 
 
 def test_a_case_that_computes_something_else_is_not_timed(monkeypatch):
     """Here: a framework that swaps two taps of the kernel."""
-    layer_call = FRAMEWORK.layer_call
+    prepare_layer = FRAMEWORK.prepare_layer
 
     def swapped(case, layer, inputs, output_gradient):
         kernel, *others = layer.get_weights()
         layer.set_weights([kernel[::-1], *others])
-        return layer_call(case, layer, inputs, output_gradient)
+        return prepare_layer(case, layer, inputs, output_gradient)
 
-    monkeypatch.setattr(type(FRAMEWORK), "layer_call", lambda self, *arguments: swapped(*arguments))
+    monkeypatch.setattr(type(FRAMEWORK), "prepare_layer", lambda self, *arguments: swapped(*arguments))
     with pytest.raises(Disagreement, match="disagrees with NumPy: the output differs"):
         check_agreement(FRAMEWORK, ConvCase(kernel_size=(3, 1), padding="valid"))
 
@@ -138,7 +139,7 @@ def test_a_compiled_case_stays_compiled_however_many_there_were_before():
 
 
 def test_a_trace_can_be_captured(tmp_path):
-    call = prepare(FRAMEWORK, small(ConvCase())).call
-    with FRAMEWORK.tracing(tmp_path), FRAMEWORK.step_annotation("bench_step", 0):
+    call = prepare(FRAMEWORK, find_small_case(ConvCase())).call
+    with FRAMEWORK.trace(tmp_path), FRAMEWORK.mark_step("bench_step", 0):
         call()
     assert [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]

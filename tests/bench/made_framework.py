@@ -41,13 +41,13 @@ class Probe:
 class Made:
     name = "made"
 
-    def devices(self):
+    def list_devices(self):
         return ("CPU:0",)
 
     def describe(self):
         return {"made": os.environ.get("MADE_VERSION", "1"), "devices": {"CPU:0": {}}}
 
-    def placed_on(self, device):
+    def place_on(self, device):
         return nullcontext()
 
     def __getattr__(self, name):

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from analysis.environments.changes import compare_environments
 from analysis.results.files import find_files
 from analysis.results.loading import load_results
-from bench.campaign import __main__
+from bench.campaign import __main__, campaign
 from bench.campaign.environments import CampaignError, parse_environments
 from bench.campaign.progress import CampaignProgress
 from bench.campaign.replicate import order_starts, order_turn
@@ -53,12 +53,10 @@ def test_environments_that_make_no_sense_are_refused(text, words):
 
 def command(folder, environments, *options, grid=None):
     (folder / "shapes.json").write_text(json.dumps(SHAPES))
-    cases = ("--grid", grid) if grid else ("--shapes", str(folder / "shapes.json"))
-    return [
-        *(sys.executable, "-m", "bench.campaign", "--environments", environments, "--storage", str(folder)),
-        *("--name", "made", *options, "-p", "tests.bench.made_framework"),
-        *(*cases, "--benchmark-max-time=0.01"),
-    ]
+    cases = ["--grid", grid] if grid else ["--shapes", str(folder / "shapes.json")]
+    campaign = ["--environments", environments, "--storage", str(folder), "--name", "made"]
+    for_pytest = ["-p", "tests.bench.made_framework", *cases, "--benchmark-max-time=0.01"]
+    return [sys.executable, "-m", "bench.campaign", *campaign, *options, *for_pytest]
 
 
 def run(folder, environments, *options, grid=None, **variables):
@@ -109,7 +107,7 @@ def test_one_process_runs_at_a_time(made):
     in_order = sorted((float(start), float(end), pid) for pid, start, end in calls)
     assert len({pid for _, _, pid in in_order}) == 4
     assert all(end <= start for (_, end, _), (start, _, _) in pairwise(in_order))
-    # And they take turns: the baton changes hands far more often than there are comparisons.
+    # And they take turns: who runs changes far more often than there are comparisons.
     changes = sum(one[2] != other[2] for one, other in pairwise(in_order))
     assert changes > 5 * CASES
 
@@ -157,7 +155,7 @@ def test_nobody_is_always_started_first(count, replicates):
 def test_replicates_start_their_processes_in_another_order(tmp_path, monkeypatch, option):
     started = []
     monkeypatch.setattr(
-        __main__, "run_replicate", lambda members, *_: started.extend(member.label for member in members)
+        campaign, "run_replicate", lambda members, *_: started.extend(member.label for member in members)
     )
     asked = ["--environments", "a=current,b=current,c=current", "--replicates", "3"]
     done = CliRunner().invoke(__main__.main, [*asked, "--storage", str(tmp_path), *option])
@@ -219,7 +217,7 @@ def test_progress_speaks_of_the_whole_campaign():
     progress.replicate = 0
     for place in range(10):
         now[0] = 10.0 * place
-        progress(place, 10)
+        progress.tell(place, 10)
     assert lines[0] == "  replicate 1 of 3: 2 of 10 comparisons, 0:20 gone, about 4:40 left"
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from analysis.limits import cost
 from bench.contract.cases import ConvCase, split_parts
-from bench.frameworks import tensorflow
+from bench.frameworks import tensorflow, tensorflow_graphs
 from bench.frameworks.interface import Unsupported
 from bench.frameworks.loading import load_framework
 from bench.plan.ceilings import list_ceilings
 from bench.workloads import layers
 from bench.workloads.agreement import Disagreement, check_agreement
-from bench.workloads.layers import create_keras_layer, refuse_unknown_activations, tensor_shape
+from bench.workloads.layers import compute_tensor_shape, create_keras_layer, refuse_unknown_activations
 from bench.workloads.preparing import prepare
 from tests.bench import framework_contract
 from tests.bench.framework_contract import LAYERS, OPTIONS
@@ -51,14 +51,14 @@ def test_a_first_layer_has_no_input_gradient(layer):
 def test_the_backward_graph_needs_no_operation_of_the_forward_pass(layer, options):
     case = case_of(layer, direction="backward", **options)
     layer = create_keras_layer(case)
-    x = tf.random.normal(tensor_shape(case, case.height, case.width, case.in_channels))
+    x = tf.random.normal(compute_tensor_shape(case, case.height, case.width, case.in_channels))
     layer.build(x.shape)
     dy = tf.random.normal(layer(x).shape)
     weights = [w if isinstance(w, tf.Variable) else w.value for w in layer.trainable_weights]
-    function, saved = tensorflow.backward_graph(layer, weights, True, x, dy)
+    function, saved = tensorflow_graphs.cut_out_backward(layer, weights, True, x, dy)
     graph = tf.function(function).get_concrete_function(*saved).graph
-    needed = {op.type for op in tensorflow.operations_behind(graph.outputs)}
-    assert not needed & tensorflow.FORWARD_OPERATIONS
+    needed = {op.type for op in tensorflow_graphs.find_needed_operations(graph.outputs)}
+    assert not needed & tensorflow_graphs.FORWARD_OPERATIONS
 
 
 def test_a_forward_operation_left_in_the_backward_graph_is_an_error():
@@ -73,7 +73,7 @@ def test_a_forward_operation_left_in_the_backward_graph_is_an_error():
         return tf.nn.conv2d(x, w, 1, "SAME"), gradient
 
     with pytest.raises(RuntimeError, match="the backward function still computes forward: Conv2D"):
-        tensorflow.backward_graph(recomputing, [], True, x, x)
+        tensorflow_graphs.cut_out_backward(recomputing, [], True, x, x)
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph"])
@@ -91,7 +91,7 @@ def test_eager_and_graph_backward_run_no_forward_operation(mode):
         call()
     finally:
         op_callbacks.remove_op_callback(note)
-    assert not set(ran) & tensorflow.FORWARD_OPERATIONS
+    assert not set(ran) & tensorflow_graphs.FORWARD_OPERATIONS
     if mode == "eager":
         assert "DepthwiseConv2dNativeBackpropFilter" in ran
 
@@ -100,7 +100,7 @@ def test_eager_and_graph_backward_run_no_forward_operation(mode):
 def test_the_closed_form_of_parameters_is_keras_own_count(layer, options):
     case = case_of(layer, **options)
     built = create_keras_layer(case)
-    built.build(tensor_shape(case, case.height, case.width, case.in_channels))
+    built.build(compute_tensor_shape(case, case.height, case.width, case.in_channels))
     assert cost.count_parameters(case) == built.count_params()
 
 
@@ -137,7 +137,8 @@ def test_an_activation_that_does_not_exist_is_unsupported():
 
 
 def test_the_same_case_gets_the_same_numbers_twice():
-    one, other = (result(case_of("separable_conv2d", direction="train")) for _ in range(2))
+    one = result(case_of("separable_conv2d", direction="train"))
+    other = result(case_of("separable_conv2d", direction="train"))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
@@ -150,7 +151,7 @@ def test_every_ceiling_can_be_called(ceiling):
     small.prepare(FRAMEWORK)()
 
 
-def test_a_triad_really_runs_every_repetition():
+def test_a_triad_really_runs_every_repetition(monkeypatch):
     elements, repeats = 1024, 50
     graph = None
 
@@ -160,11 +161,9 @@ def test_a_triad_really_runs_every_repetition():
         graph = compiled.graph
         return compiled
 
-    original, tensorflow._compiled = tensorflow._compiled, remember
-    try:
-        FRAMEWORK.triad(elements, repeats, "CPU:0")
-    finally:
-        tensorflow._compiled = original
+    original = tensorflow.compile_function
+    monkeypatch.setattr(tensorflow, "compile_function", remember)
+    FRAMEWORK.prepare_triad(elements, repeats, "CPU:0")
     assert sum(op.type == "ResourceApplyGradientDescent" for op in graph.get_operations()) == repeats
 
 
@@ -210,7 +209,7 @@ def test_an_activation_that_cannot_be_checked_says_why_and_blames_nobody(monkeyp
     def fails(name, y, dy):
         raise RuntimeError("not in float64")
 
-    monkeypatch.setattr(type(FRAMEWORK), "activation", staticmethod(fails))
+    monkeypatch.setattr(type(FRAMEWORK), "compute_activation", staticmethod(fails))
     assert "mish does not run in float64 here" in check_agreement(FRAMEWORK, ConvCase(activation="mish"))
 
 

@@ -1,11 +1,16 @@
+import os
+import sys
+import types
+from pathlib import Path
+
+import psutil
 import pytest
 
 from bench.frameworks.loading import choose_devices, load_framework
-from bench.machine import advice
+from bench.machine import advice, disturbance
 from bench.machine.disturbance import Disturbance, Reading, measure_busy_share
 from bench.machine.environment import read_flags
 from bench.machine.onednn import OneDnn, parse_log
-from bench.session.progress import CaseProgress
 
 
 def test_flags_are_the_variables_that_change_kernels():
@@ -23,8 +28,36 @@ def test_stolen_time_is_a_share_of_all_processor_time():
 
 def test_the_machines_counters_can_be_read_here():
     reading = Reading.now()
-    assert reading.total_jiffies >= reading.stolen_jiffies >= 0
+    assert reading.total_seconds >= reading.stolen_seconds >= 0
     assert 0 <= measure_busy_share(0.05) <= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc/stat")
+def test_processor_time_is_what_the_kernel_counts():
+    start = [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    reading = Reading.now()
+    a_second = os.sysconf("SC_CLK_TCK")
+    assert reading.total_seconds == pytest.approx(sum(start) / a_second, abs=60)
+    assert reading.idle_seconds == pytest.approx((start[3] + start[4]) / a_second, abs=60)
+    assert reading.stolen_seconds == pytest.approx(start[7] / a_second, abs=60)
+
+
+def test_switches_of_all_threads_count_not_only_the_firsts(monkeypatch):
+    """What computes is in other threads, and psutil counts the first alone."""
+    counted = types.SimpleNamespace(ru_nivcsw=7)
+    monkeypatch.setattr(disturbance.resource, "getrusage", lambda who: counted)
+    assert Reading.now().involuntary_switches == 7
+
+
+def test_processor_time_that_cannot_be_read_disturbs_nothing(monkeypatch):
+    def fail():
+        raise PermissionError
+
+    monkeypatch.setattr(psutil, "cpu_times", fail)
+    reading = Reading.now()
+    assert (reading.total_seconds, reading.idle_seconds, reading.stolen_seconds) == (0, 0, 0)
+    assert measure_busy_share(0.01) == 0
+    assert not Disturbance.between(reading, Reading.now()).contaminated
 
 
 @pytest.mark.parametrize(
@@ -68,8 +101,12 @@ onednn_verbose,exec,cpu,convolution,jit:avx2,forward_training,...,0.1
 
 def test_the_header_of_both_generations_of_onednn_is_read():
     isa = "Intel AVX-512 with Intel DL Boost"
-    assert parse_log(ONEDNN_3) == OneDnn(True, "3.7.3", isa, "threadpool", "2")
-    assert parse_log(ONEDNN_2) == OneDnn(True, "2.7.3", "Intel AVX2", "threadpool", "4")
+    assert parse_log(ONEDNN_3) == OneDnn(
+        enabled=True, version="3.7.3", isa=isa, runtime="threadpool", threads="2"
+    )
+    assert parse_log(ONEDNN_2) == OneDnn(
+        enabled=True, version="2.7.3", isa="Intel AVX2", runtime="threadpool", threads="4"
+    )
 
 
 def test_silence_means_that_onednn_is_off():
@@ -87,13 +124,3 @@ def test_a_backend_without_a_module_is_refused(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "openvino")
     with pytest.raises(ValueError, match="KERAS_BACKEND is 'openvino'; this suite measures: tensorflow"):
         load_framework()
-
-
-def test_progress_is_told_now_and_then_with_the_time_left():
-    now, lines = [0.0], []
-    progress = CaseProgress(10, lambda: now[0], lines.append)
-    for second in range(1, 11):
-        now[0] = 10.0 * second
-        progress.pytest_runtest_logfinish()
-    assert lines[0] == "  2 of 10 cases, 0:20 gone, about 1:20 left"
-    assert len(lines) == 4

@@ -43,10 +43,10 @@ def made(count=1, held_back=0, refuses=()):
 def with_library(monkeypatch):
     def put(library):
         monkeypatch.setitem(sys.modules, "pynvml", library)
-        gpu._nvml.cache_clear()
+        gpu.load_nvml.cache_clear()
 
     yield put
-    gpu._nvml.cache_clear()
+    gpu.load_nvml.cache_clear()
 
 
 def test_a_gpu_is_described_by_what_the_driver_says(with_library):
@@ -81,9 +81,11 @@ def test_a_gpu_that_was_held_back_contaminates_what_was_measured_meanwhile(with_
     # What has been held back for long, and is no longer, hides nothing.
     assert Reading.now("GPU:0").held_back_seconds == (3,) * 4
     assert Reading.now("CPU:0").held_back_seconds == ()
-    start = Reading(0, 0, 0, 0, seconds=10.0, held_back_seconds=(1000.0, 1.0))
-    assert Disturbance.between(start, Reading(0, 0, 0, 0, 12.0, (1000.0, 1.05))).contaminated is False
-    noise = Disturbance.between(start, Reading(0, 0, 0, 0, 12.0, (1000.0, 1.5)))
+    start = Reading(0, 0, 0, 0, clock_seconds=10.0, held_back_seconds=(1000.0, 1.0))
+    little = Reading(0, 0, 0, 0, clock_seconds=12.0, held_back_seconds=(1000.0, 1.05))
+    assert Disturbance.between(start, little).contaminated is False
+    much = Reading(0, 0, 0, 0, clock_seconds=12.0, held_back_seconds=(1000.0, 1.5))
+    noise = Disturbance.between(start, much)
     assert noise.held_back == 0.25
     assert noise.contaminated
     assert Disturbance.from_dict(noise.as_dict()) == noise

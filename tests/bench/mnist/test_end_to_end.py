@@ -23,8 +23,8 @@ def mnist(tmp_path_factory):
     except data.DataError as reason:
         pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("mnist")
-    for name, (file, _) in data._FILES.items():
-        (folder / file).write_bytes(data._as_file(getattr(found, name)))
+    for name, (file, _) in data.ORIGINAL_FILES.items():
+        (folder / file).write_bytes(data.encode_idx(getattr(found, name)))
     return folder
 
 

@@ -21,7 +21,8 @@ def test_parameters_are_exactly_those_of_the_article_or_of_its_variants(name, pa
 
 
 def test_the_matched_model_has_the_parameters_of_conv_to_a_ten_thousandth():
-    conv, matched = (build_model(MODELS[name], seed=1).count_params() for name in ("conv", "matched"))
+    conv = build_model(MODELS["conv"], seed=1).count_params()
+    matched = build_model(MODELS["matched"], seed=1).count_params()
     assert abs(matched / conv - 1) < 1e-4
 
 
@@ -29,8 +30,15 @@ def test_the_matched_model_has_the_parameters_of_conv_to_a_ten_thousandth():
 def test_layers_have_the_articles_shapes(name):
     shapes = [tuple(layer.output.shape[1:]) for layer in build_model(MODELS[name], seed=1).layers]
     assert shapes == [
-        *((26, 26, 32), (13, 13, 32), (13, 13, 32), (11, 11, 64), (5, 5, 64), (5, 5, 64)),
-        *((1600,), (256,), (10,)),
+        (26, 26, 32),
+        (13, 13, 32),
+        (13, 13, 32),
+        (11, 11, 64),
+        (5, 5, 64),
+        (5, 5, 64),
+        (1600,),
+        (256,),
+        (10,),
     ]
 
 
@@ -43,6 +51,8 @@ def test_the_network_is_compiled_as_in_the_article():
 
 
 def test_the_same_seed_starts_equal_layers_with_equal_weights():
-    first, again, other = (build_model(MODELS["conv"], seed=seed).get_weights() for seed in (1, 1, 2))
+    first = build_model(MODELS["conv"], seed=1).get_weights()
+    again = build_model(MODELS["conv"], seed=1).get_weights()
+    other = build_model(MODELS["conv"], seed=2).get_weights()
     assert all((a == b).all() for a, b in zip(first, again, strict=True))
     assert any((a != b).any() for a, b in zip(first, other, strict=True))

@@ -3,10 +3,11 @@ import json
 import numpy as np
 import pytest
 
+from bench.contract.mnist import SECOND_LAYER
 from bench.mnist.data import Mnist
 from bench.mnist.experiment import Experiment, compute_key, describe_training
 from bench.mnist.models import MODELS
-from bench.mnist.samples import Prepared
+from bench.mnist.samples import prepare_samples
 from bench.mnist.training import Repeat
 
 ENVIRONMENT = {"fingerprint": "0123456789"}
@@ -27,7 +28,7 @@ def made_mnist(train=500, test=100):
 
 @pytest.fixture(scope="module")
 def data():
-    return Prepared.of(made_mnist())
+    return prepare_samples(made_mnist())
 
 
 def repeat_of(data, folder, names=("conv", "separable"), tell=lambda text, seconds: None):
@@ -36,7 +37,7 @@ def repeat_of(data, folder, names=("conv", "separable"), tell=lambda text, secon
 
 def test_samples_are_prepared_as_in_the_article():
     mnist = made_mnist()
-    prepared = Prepared.of(mnist)
+    prepared = prepare_samples(mnist)
     assert (len(prepared.train), len(prepared.validation), len(prepared.test)) == (400, 100, 100)
     assert prepared.train.inputs.shape == (400, 28, 28, 1)
     assert prepared.train.inputs.dtype == np.float32
@@ -52,7 +53,7 @@ def test_sixty_thousand_samples_give_48_000_to_train_with():
         np.zeros((60_000, 28, 28), np.uint8), np.zeros(60_000, np.uint8),
         np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8), "made",
     )  # fmt: skip
-    prepared = Prepared.of(zeros)
+    prepared = prepare_samples(zeros)
     assert (len(prepared.train), len(prepared.validation)) == (48_000, 12_000)
 
 
@@ -141,12 +142,12 @@ def test_an_experiment_trains_a_repeat_once_for_all_its_models(tmp_path):
     experiment = Experiment(1, load, ENVIRONMENT, tmp_path, first=200)
     experiment.wanted = [("conv", 0), ("separable", 0), ("conv", 1)]
     experiment.write = told.append
-    conv = experiment.training("conv", 0)
-    assert experiment.training("separable", 0).repeat == 0
-    assert experiment.training("conv", 0) is conv
+    conv = experiment.train("conv", 0)
+    assert experiment.train("separable", 0).repeat == 0
+    assert experiment.train("conv", 0) is conv
     assert len(told) == 2
     assert "at most" in told[0]
-    assert experiment.training("conv", 1).repeat == 1
+    assert experiment.train("conv", 1).repeat == 1
     assert len(told) == 3
     assert loads == [1]
 
@@ -155,7 +156,7 @@ def test_epochs_of_another_environment_are_not_gone_on_with(data):
     own = compute_key(ENVIRONMENT, data, 25)
     assert own == compute_key({**ENVIRONMENT, "other": 1}, data, 25)
     assert own != compute_key({"fingerprint": "9876543210"}, data, 25)
-    assert own != compute_key(ENVIRONMENT, Prepared.of(made_mnist(train=300)), 25)
+    assert own != compute_key(ENVIRONMENT, prepare_samples(made_mnist(train=300)), 25)
     assert own != compute_key(ENVIRONMENT, data, 5)
 
 
@@ -165,8 +166,14 @@ def test_what_has_been_saved_is_trained_anew_by_the_next_run(tmp_path):
         experiment = Experiment(1, made_mnist, ENVIRONMENT, tmp_path, first=200)
         experiment.wanted = [("separable", 0)]
         experiment.write = told.append
-        experiment.training("separable", 0)
+        experiment.train("separable", 0)
         assert len(list(tmp_path.rglob("*.npz"))) == 1
         experiment.forget()
         assert not list(tmp_path.rglob("*.npz"))
     assert len(told) == 2
+
+
+def test_epochs_of_another_geometry_are_not_gone_on_with(data, monkeypatch):
+    own = compute_key(ENVIRONMENT, data, 25)
+    monkeypatch.setattr("bench.mnist.experiment.SECOND_LAYER", {**SECOND_LAYER, "batch": 125})
+    assert own != compute_key(ENVIRONMENT, data, 25)

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from bench.processes import journal
-from bench.processes.journal import Journal, JournalError
+from bench.processes.deaths import Death, record_death
+from bench.processes.journal import Journal, JournalError, list_journals, restore_journal
+from bench.processes.records import count_kept, read_records
 
 CONTEXT = {"environment": "0123456789", "code": "abc"}
 
@@ -34,23 +35,23 @@ def filled(path, names="abc"):
 def test_what_was_kept_is_there_for_whoever_goes_on(path):
     filled(path)
     again = opened(path)
-    assert again.kept("b") == {"rounds": [0.1, 1 / 3], "name": "b"}
-    assert again.kept("d") is None
+    assert again.take_up("b") == {"rounds": [0.1, 1 / 3], "name": "b"}
+    assert again.take_up("d") is None
     assert again.count == 3
     assert again.first_run == {"shuffle_seed": 7}
 
 
 def test_what_another_environment_or_other_code_measured_is_not_taken_up(path):
     filled(path)
-    assert opened(path, code="other").kept("a") is None
+    assert opened(path, code="other").take_up("a") is None
 
 
 def test_a_new_run_sets_an_unfinished_one_aside(path):
     filled(path)
     anew = opened(path, resume=False)
-    assert anew.kept("a") is None
+    assert anew.take_up("a") is None
     assert anew.abandoned.exists()
-    assert len(list(journal.read_records(anew.abandoned))) == 7
+    assert len(list(read_records(anew.abandoned))) == 7
 
 
 def test_two_runs_do_not_share_a_journal(path):
@@ -71,10 +72,10 @@ def test_a_journal_cut_off_anywhere_in_its_last_record_loses_that_one_and_goes_o
     for length in range(last_line(content), len(content)):
         path.write_bytes(content[:length])
         again = opened(path)
-        assert [again.kept(name) is not None for name in "abc"] == [True, True, False]
+        assert [again.take_up(name) is not None for name in "abc"] == [True, True, False]
         again.keep("c", {"again": True})
         again.close()
-        assert opened(path).kept("c") == {"again": True}
+        assert opened(path).take_up("c") == {"again": True}
 
 
 def test_damage_at_any_byte_of_the_last_record_loses_that_one_and_goes_on(path):
@@ -86,12 +87,12 @@ def test_damage_at_any_byte_of_the_last_record_loses_that_one_and_goes_on(path):
             if path.read_bytes() == content:
                 continue
             again = opened(path)
-            assert [again.kept(name) is not None for name in "ab"] == [True, True]
+            assert [again.take_up(name) is not None for name in "ab"] == [True, True]
             # The end of the last line is all that can be lost without losing the record.
-            assert again.kept("c") is None or place == len(content) - 1
+            assert again.take_up("c") is None or place == len(content) - 1
             again.keep("c", {"again": True})
             again.close()
-            assert opened(path).kept("c") == {"again": True}
+            assert opened(path).take_up("c") == {"again": True}
 
 
 def test_damage_in_the_middle_loses_what_it_hit(path):
@@ -100,7 +101,7 @@ def test_damage_in_the_middle_loses_what_it_hit(path):
     content[content.rfind(b'"name":"b"}') + 3] ^= 1
     path.write_bytes(content)
     again = opened(path)
-    assert [again.kept(name) is not None for name in "abc"] == [True, False, True]
+    assert [again.take_up(name) is not None for name in "abc"] == [True, False, True]
 
 
 def died(path, name, signal=None, timeout=None, seen=True):
@@ -111,28 +112,28 @@ def died(path, name, signal=None, timeout=None, seen=True):
     found.begin(name)
     found.close()
     if seen:
-        journal.record_death(path, keys[-1], signal, timeout)
+        record_death(path, keys[-1], Death(signal=signal, timeout=timeout))
 
 
 def test_what_killed_the_process_twice_is_not_tried_again(path):
     died(path, "a", signal=11)
-    assert opened(path).why_not("a") is None
+    assert opened(path).explain_refusal("a") is None
     died(path, "a", signal=9)
     again = opened(path)
-    assert again.why_not("a") == "killed the process 2 times (SIGKILL)"
-    assert again.why_not("b") is None
+    assert again.explain_refusal("a") == "killed the process 2 times (SIGKILL)"
+    assert again.explain_refusal("b") is None
 
 
 def test_what_hung_is_not_tried_again(path):
     died(path, "a", timeout=5.0)
-    assert opened(path).why_not("a") == "took longer than 5 s, the --case-timeout"
+    assert opened(path).explain_refusal("a") == "took longer than 5 s, the --case-timeout"
 
 
 def test_deaths_that_nobody_saw_count_when_there_are_three(path):
     for deaths in range(3):
-        assert opened(path).why_not("a") is None, deaths
+        assert opened(path).explain_refusal("a") is None, deaths
         died(path, "a", seen=False)
-    assert opened(path).why_not("a") == "the process died 3 times while it was measured"
+    assert opened(path).explain_refusal("a") == "the process died 3 times while it was measured"
 
 
 def test_an_error_is_no_death(path):
@@ -141,7 +142,7 @@ def test_an_error_is_no_death(path):
         one.begin("a")
         one.leave("a")
         one.close()
-    assert opened(path).why_not("a") is None
+    assert opened(path).explain_refusal("a") is None
 
 
 def test_a_full_disk_is_told_in_one_sentence_and_what_was_kept_stays(path, monkeypatch):
@@ -156,7 +157,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_what_was_kept_stays(path, monke
         again.keep("b", {})
     again.close()
     monkeypatch.undo()
-    assert opened(path).kept("a") is not None
+    assert opened(path).take_up("a") is not None
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path):
@@ -168,13 +169,13 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path):
 def test_a_killed_process_leaves_whole_records(path, tmp_path):
     code = (
         "import os, pathlib, sys\n"
-        "from bench.journal import Journal\n"
+        "from bench.processes.journal import Journal\n"
         "one = Journal(pathlib.Path(sys.argv[1]), {}, resume=True)\n"
         "one.begin('a'); one.keep('a', [1.5]); one.begin('b'); os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)])
     assert done.returncode == -9
-    records = list(journal.read_records(path))
+    records = list(read_records(path))
     assert [next(iter(record)) for record in records] == ["begun", "kept", "begun"]
 
 
@@ -182,12 +183,12 @@ def test_what_was_saved_is_given_up_and_the_rest_stays_for_a_later_run(path):
     filled(path)
     later = opened(path)
     later.begin_run({"id": "one"})
-    later.kept("a")
+    later.take_up("a")
     later.begin("d")
     later.keep("d", [1.0])
     assert later.forget_saved() == 2
     again = opened(path)
-    assert [again.kept(name) is not None for name in "abcd"] == [False, True, True, False]
+    assert [again.take_up(name) is not None for name in "abcd"] == [False, True, True, False]
     # What stays was not saved with the run that gave the others up, and is no part of it.
     assert again.first_run["id"] not in ("one", None)
     assert again.forget_saved() == 0
@@ -197,11 +198,11 @@ def test_what_was_saved_is_given_up_and_the_rest_stays_for_a_later_run(path):
 def test_what_other_options_measured_stays_and_is_counted_apart(path):
     filled(path, "ab")
     others = opened(path, code="other")
-    assert (others.count, others.of_others) == (0, 2)
+    assert (others.count, count_kept(path)) == (0, 2)
     others.keep("a", [2.0])
     assert others.forget_saved() == 2
     again = opened(path)
-    assert (again.count, again.of_others) == (2, 0)
+    assert (again.count, count_kept(path)) == (2, 2)
 
 
 def test_a_journal_that_was_set_aside_is_never_overwritten(path):
@@ -211,7 +212,7 @@ def test_a_journal_that_was_set_aside_is_never_overwritten(path):
         asides.append(opened(path, resume=False).abandoned)
     assert len(set(asides)) == 3
     assert all(file.exists() for file in asides)
-    assert sum(journal.list_journals(path.parent).values()) == 3
+    assert sum(list_journals(path.parent).values()) == 3
 
 
 def test_a_journal_that_was_set_aside_can_be_taken_up_again(path):
@@ -219,24 +220,66 @@ def test_a_journal_that_was_set_aside_can_be_taken_up_again(path):
     aside = opened(path, resume=False)
     aside.keep("c", [3.0])
     aside.close()
-    journal.restore_journal(aside.abandoned, path, CONTEXT)
+    restore_journal(aside.abandoned, path, CONTEXT)
     again = opened(path)
-    assert [again.kept(name) is not None for name in "abc"] == [True, True, False]
+    assert [again.take_up(name) is not None for name in "abc"] == [True, True, False]
     # What was kept in its place is set aside itself.
-    assert sum(journal.list_journals(path.parent).values()) == 3
+    assert sum(list_journals(path.parent).values()) == 3
     with pytest.raises(JournalError, match="measured with other options"):
-        journal.restore_journal(path, path.with_suffix(".other"), {"code": "other"})
+        restore_journal(path, path.with_suffix(".other"), {"code": "other"})
     with pytest.raises(JournalError, match="keeps anything"):
-        journal.restore_journal(path.with_suffix(".none"), path, CONTEXT)
+        restore_journal(path.with_suffix(".none"), path, CONTEXT)
 
 
-def test_a_file_system_without_locks_is_not_blamed_on_another_run(path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_not_blamed_on_another_run(path, monkeypatch, number):
     def unsupported(file, operation):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", unsupported)
     filled(path)
     assert opened(path).count == 3
+    # And nothing is left there that would pass for a lock, should the process be killed.
+    again = opened(path)
+    assert opened(path).count == 3
+    aside = path.with_suffix(".1.abandoned")
+    again.close()
+    path.rename(aside)
+    restore_journal(aside, path, CONTEXT)
+    assert opened(path).count == 3
+
+
+MEASURE = (
+    "import pathlib, sys, time\n"
+    "from bench.processes.journal import Journal\n"
+    "one = Journal(pathlib.Path(sys.argv[1]), {}, resume=True)\n"
+    "print('open', flush=True)\n"
+    "time.sleep(60)\n"
+)
+
+
+def test_a_killed_process_leaves_no_lock_that_blocks_the_next(path):
+    process = subprocess.Popen([sys.executable, "-c", MEASURE, str(path)], stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout.readline() == b"open\n"
+        with pytest.raises(JournalError, match="another run is measuring in this environment"):
+            opened(path)
+        process.kill()
+    opened(path)
+
+
+def test_a_lock_that_is_left_is_no_journal(path):
+    filled(path)
+    assert path.with_name(f"{path.name}.lock").exists()
+    assert list_journals(path.parent) == {path: 3}
+
+
+def test_a_journal_that_cannot_be_opened_lets_go_of_its_lock(path):
+    path.mkdir(parents=True)
+    with pytest.raises(JournalError, match="cannot keep a journal in"):
+        opened(path)
+    path.rmdir()
+    opened(path)
 
 
 def test_native_code_that_ends_the_process_twice_is_not_tried_again(path):
@@ -245,5 +288,5 @@ def test_native_code_that_ends_the_process_twice_is_not_tried_again(path):
     one.begin("a")
     one.close()
     for _ in range(2):
-        journal.record_death(path, keys[0], None, None, 1)
-    assert opened(path).why_not("a") == "ended the process 2 times (exit status 1)"
+        record_death(path, keys[0], Death(status=1))
+    assert opened(path).explain_refusal("a") == "ended the process 2 times (exit status 1)"

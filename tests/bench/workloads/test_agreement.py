@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bench.contract.cases import GROUPED, SPLIT, ConvCase
-from bench.workloads.agreement import find_disagreement, small
+from bench.workloads.agreement import find_disagreement
 from bench.workloads.reference import Sample, compute_expected, draw_sample
+from bench.workloads.small_cases import find_small_case
 
 OPTIONS = [
     {},
@@ -33,7 +34,7 @@ def case_of(layer, **fields):
         "conv1d": {"height": 1, "kernel_size": (1, 3), "strides": (1, 2)},
         "separable_conv1d": {"height": 1, "kernel_size": (1, 3), "strides": (1, 2)},
     }.get(layer, {})
-    return small(ConvCase(layer=layer, **{**fields, **special}))
+    return find_small_case(ConvCase(layer=layer, **{**fields, **special}))
 
 
 def shapes_of(case):
@@ -150,7 +151,7 @@ def test_whatever_is_computed_differently_is_named():
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_a_small_relative_keeps_all_but_sizes(options):
     case = ConvCase(layer="separable_conv2d", direction="train", dtype="bfloat16", mode="xla", **options)
-    relative = small(case)
+    relative = find_small_case(case)
     sizes = {"batch", "height", "width", "in_channels", "filters"}
     for name, value in case.as_dict().items():
         assert name in sizes or relative.as_dict()[name] == value
