@@ -130,6 +130,6 @@ def claims(files: tuple[Path, ...], environment: str | None, json_file: Path | N
 
 
 def _name_folder(chosen: Results) -> str:
-    newest = chosen.runs.iloc[-1]
-    moment = newest["datetime"][:19].replace(":", "").replace("T", "-")
-    return f"{moment}-{newest['fingerprint']}"
+    newest = chosen.newest_run
+    moment = newest.datetime[:19].replace(":", "").replace("T", "-")
+    return f"{moment}-{newest.fingerprint}"

@@ -6,7 +6,7 @@ machine; one that is slower on a single framework is that framework's doing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.environments.changes import find_changes
 from analysis.pairs.table import tabulate_pairs
-from analysis.results.tables import Results
+from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
 from analysis.wording import FRAMEWORKS
 from bench.contract.cases import DENSE_OF
@@ -127,50 +127,44 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     over the same environments, else that of its newest run by itself. Empty where only one backend was
     measured.
     """
-    runs = [run for run in everything.runs.to_dict("records") if run["environment"]["backend"] in FRAMEWORKS]
-    machine = identify_machine(runs[-1]["environment"]) if runs else ""
-    runs = [run for run in runs if identify_machine(run["environment"]) == machine]
+    runs = [run for run in everything.runs if run.backend in FRAMEWORKS]
+    if runs:
+        machine = identify_machine(runs[-1].environment)
+        runs = [run for run in runs if identify_machine(run.environment) == machine]
     campaigns = _group_campaigns(runs)
     # Campaigns over one backend compare other things.
-    runs = [
-        run
-        for run in runs
-        if not _name_campaign(run) or len(set(campaigns[_name_campaign(run)].values())) > 1
-    ]
+    runs = [run for run in runs if not run.campaign or len(set(campaigns[run.campaign.id].values())) > 1]
     chosen = {}
     for backend in FRAMEWORKS:
-        own = [run for run in runs if run["environment"]["backend"] == backend]
+        own = [run for run in runs if run.backend == backend]
         if own:
             chosen[backend] = everything.select_runs(_choose_alike(own, campaigns))
     return chosen if len(chosen) > 1 else {}
 
 
-def _name_campaign(run: Mapping[str, Any]) -> str:
-    """The name of its campaign; empty for a run by itself."""
-    return run["turns_with"][0] if run["turns_with"] else ""
-
-
-def _group_campaigns(runs: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+def _group_campaigns(runs: Iterable[MeasuredRun]) -> dict[str, dict[str, str]]:
     """By campaign, the environments that it set against each other: fingerprint -> backend."""
     campaigns: dict[str, dict[str, str]] = {}
     for run in runs:
-        if _name_campaign(run):
-            environments = campaigns.setdefault(_name_campaign(run), {})
-            environments[run["fingerprint"]] = run["environment"]["backend"]
+        if run.campaign:
+            campaigns.setdefault(run.campaign.id, {})[run.fingerprint] = run.backend
     return campaigns
 
 
-def _choose_alike(runs: list[dict[str, Any]], campaigns: Mapping[str, Mapping[str, str]]) -> set[int]:
+def _choose_alike(runs: Sequence[MeasuredRun], campaigns: Mapping[str, Mapping[str, str]]) -> set[int]:
     """Of one backend's ``runs`` the newest, those of campaigns before others; with all that are like it.
 
     Runs are alike that have the same environment and were set against the same environments.
     """
-    best = max(runs, key=lambda run: (bool(_name_campaign(run)), run["run"]))
-    against = campaigns.get(_name_campaign(best))
+
+    def find_opponents(run: MeasuredRun) -> Mapping[str, str] | None:
+        return campaigns[run.campaign.id] if run.campaign else None
+
+    best = max(runs, key=lambda run: (run.campaign is not None, run.number))
     return {
-        run["run"]
+        run.number
         for run in runs
-        if run["fingerprint"] == best["fingerprint"] and campaigns.get(_name_campaign(run)) == against
+        if run.fingerprint == best.fingerprint and find_opponents(run) == find_opponents(best)
     }
 
 

@@ -33,12 +33,11 @@ def load_environments(campaign: Path) -> dict[str, Results]:
     Raises :class:`ResultsError` where ``campaign`` is no campaign's folder.
     """
     everything = load_results(find_files([campaign]))
-    runs = everything.runs.to_dict("records")
-    if not all(run["turns_with"] for run in runs):
-        raise ResultsError(f"{campaign} is no folder of a campaign: python -m bench.campaign makes one")
     by_label: dict[str, set[int]] = {}
-    for run in runs:
-        by_label.setdefault(run["run_campaign"]["label"], set()).add(run["run"])
+    for run in everything.runs:
+        if not run.campaign:
+            raise ResultsError(f"{campaign} is no folder of a campaign: python -m bench.campaign makes one")
+        by_label.setdefault(run.campaign.label, set()).add(run.number)
     if len(by_label) < 2:
         raise ResultsError(f"{campaign} has one environment, and needs two to compare")
     return {label: everything.select_runs(by_label[label]) for label in sorted(by_label)}

@@ -101,7 +101,7 @@ class Changes:
 
 def compare_environments(base: Results, new: Results) -> Changes:
     """Judge every case that both have. Raises :class:`ResultsError` where they share none, or share runs."""
-    shared = set(base.runs["identity"]) & set(new.runs["identity"])
+    shared = {run.identity for run in base.runs} & {run.identity for run in new.runs}
     if shared:
         raise ResultsError(
             f"BASE and NEW share {len(shared)} run(s): a run that is compared with itself shows nothing"
@@ -141,7 +141,7 @@ def find_changes(base: Results, new: Results) -> dict[str, dict[str, Any]]:
 
 def _group_by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
     """What was measured of each case, by its id: a row a run, with the run's ``turns_with``."""
-    turns_with = dict(zip(results.runs["run"], results.runs["turns_with"], strict=True))
+    turns_with = {run.number: run.turns_with for run in results.runs}
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in results.layers.to_dict("records"):
         rows.setdefault(row["id"], []).append({**row, "turns_with": turns_with[row["run"]]})

@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis.environments.changes import find_changes
 from analysis.pairs.table import tabulate_pairs
-from analysis.results.tables import Results
+from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
 from analysis.wording import speed
 from bench.contract.fingerprint import find_differences
@@ -119,27 +119,27 @@ def find_histories(results: Results) -> list[History]:
     """
     histories = []
     for name, by_label in _group_campaigns(results).items():
-        environments = [run["environment"] for runs in by_label.values() for run in runs]
-        fingerprints = {environment["fingerprint"] for environment in environments}
-        backends = {environment["backend"] for environment in environments}
+        runs = [run for of_label in by_label.values() for run in of_label]
+        fingerprints = {run.fingerprint for run in runs}
+        backends = {run.backend for run in runs}
         if len(fingerprints) > 1 and len(backends) == 1:
             histories.append(_build_history(name, results, by_label))
     return histories
 
 
-def _group_campaigns(results: Results) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _group_campaigns(results: Results) -> dict[str, dict[str, list[MeasuredRun]]]:
     """By campaign and by the label of an environment, the runs."""
-    campaigns: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for run in results.runs.to_dict("records"):
-        if run["turns_with"]:
-            by_label = campaigns.setdefault(run["turns_with"][0], {})
-            by_label.setdefault(run["run_campaign"]["label"], []).append(run)
+    campaigns: dict[str, dict[str, list[MeasuredRun]]] = {}
+    for run in results.runs:
+        if run.campaign:
+            by_label = campaigns.setdefault(run.campaign.id, {})
+            by_label.setdefault(run.campaign.label, []).append(run)
     return campaigns
 
 
-def _build_history(name: str, results: Results, by_label: Mapping[str, list[dict[str, Any]]]) -> History:
-    labels = sorted(by_label, key=lambda label: (_read_version(by_label[label][-1]["environment"]), label))
-    of_each = [results.select_runs({run["run"] for run in by_label[label]}) for label in labels]
+def _build_history(name: str, results: Results, by_label: Mapping[str, list[MeasuredRun]]) -> History:
+    labels = sorted(by_label, key=lambda label: (_read_version(by_label[label][-1].environment), label))
+    of_each = [results.select_runs({run.number for run in by_label[label]}) for label in labels]
 
     # Every case of an environment asks for the same changes.
     @cache

@@ -9,8 +9,16 @@ from analysis.results.tables import Results
 from bench.contract.cases import split_parts
 
 _COLUMNS = (
-    *("pair", "shape", "direction", "mode", "separable_seconds", "depthwise_seconds", "depthwise_of_limit"),
-    *("pointwise_seconds", "pointwise_of_limit", "parts_over_whole"),
+    "pair",
+    "shape",
+    "direction",
+    "mode",
+    "separable_seconds",
+    "depthwise_seconds",
+    "depthwise_of_limit",
+    "pointwise_seconds",
+    "pointwise_of_limit",
+    "parts_over_whole",
 )
 
 
@@ -28,7 +36,8 @@ def tabulate_parts(results: Results) -> pd.DataFrame:
     for id_, case in cases.items():
         if case.layer != "separable_conv2d":
             continue
-        depthwise, pointwise = (part.id for part in split_parts(case))
+        depthwise_case, pointwise_case = split_parts(case)
+        depthwise, pointwise = depthwise_case.id, pointwise_case.id
         if depthwise in measured.index and pointwise in measured.index:
             seconds = measured["seconds"]
             rows.append(

@@ -12,7 +12,7 @@ def list_cautions(results: Results) -> list[str]:
 
 
 def _list_busy_runs(results: Results) -> list[str]:
-    busy = [environment.get("busy_at_start") or 0.0 for environment in results.runs["environment"]]
+    busy = [run.environment.get("busy_at_start") or 0.0 for run in results.runs]
     disturbed = [share for share in busy if share > BUSY_SHARE]
     if not disturbed:
         return []

@@ -25,7 +25,7 @@ def render_page(study: Study, sections: Sequence[Section], sentences: Sequence[s
         .render(
             environment=results.environment,
             replicates=results.layers["run"].nunique(),
-            newest=results.runs.iloc[-1].to_dict(),
+            newest=results.newest_run,
             sentences=sentences,
             sections=[section for section in sections if section.is_there],
             lacking=[section for section in sections if not section.is_there and section.added_by],

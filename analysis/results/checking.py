@@ -50,7 +50,7 @@ def _check_file(file: Path) -> FileFacts:
         read = load_results([file])
     except ResultsError as error:
         return FileFacts(str(file), problem=str(error))
-    environments = dict.fromkeys(describe_environment(one) for one in read.runs["environment"])
+    environments = dict.fromkeys(describe_environment(run.environment) for run in read.runs)
     return FileFacts(
         file=str(file),
         environment="; ".join(environments),

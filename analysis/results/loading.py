@@ -39,9 +39,10 @@ def load_results(files: Iterable[Path]) -> Results:
         notes.append(
             f"{len(copies)} file(s) hold runs that others hold too, and are ignored: {_name_some(copies)}"
         )
+    runs = []
     tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for number, run in enumerate(kept):
-        tables["runs"].append({"run": number, **rows.read_run(run.file, run.identity, run.content)})
+        runs.append(rows.read_run(number, run.file, run.identity, run.content))
         for kind, row in rows.read_rows(run.file, run.content["benchmarks"]):
             tables[kind].append({"run": number, **row})
         for refusal in run.content.get("not_measured", ()):
@@ -51,7 +52,7 @@ def load_results(files: Iterable[Path]) -> Results:
         return pd.DataFrame(tables[name], columns=["run", *rows.COLUMNS[name]])
 
     return Results(
-        runs=pd.DataFrame(tables["runs"]),
+        runs=tuple(runs),
         layers=tabulate("layers"),
         ceilings=tabulate("ceilings"),
         not_measured=tabulate("not_measured"),

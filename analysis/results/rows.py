@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.results.files import ResultsError
+from analysis.results.tables import CampaignPlace, MeasuredRun
 from bench.contract.cases import DIED, DISAGREES, FIELDS, UNSUPPORTED, ConvCase
 
 #: The columns of each table, beside ``run``.
@@ -68,20 +69,22 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def read_run(file: Path, identity: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a run itself; what it was asked for has columns that begin with ``run_``."""
-    environment = content["machine_info"]["environment"]
+def read_run(number: int, file: Path, identity: str, content: Mapping[str, Any]) -> MeasuredRun:
+    """What a file says of its run; ``number`` is the run's place in the order of dates."""
     asked = content["machine_info"].get("run", {})
     campaign = asked.get("campaign")
-    return {
-        "identity": identity,
-        "file": str(file),
-        "datetime": content["datetime"],
-        "fingerprint": environment["fingerprint"],
-        "environment": environment,
-        "turns_with": (campaign["id"], campaign["replicate"]) if campaign else None,
-        **{f"run_{name}": value for name, value in asked.items()},
-    }
+    return MeasuredRun(
+        number=number,
+        identity=identity,
+        file=str(file),
+        datetime=content["datetime"],
+        environment=content["machine_info"]["environment"],
+        grid=asked.get("grid"),
+        shapes=asked.get("shapes"),
+        campaign=CampaignPlace(campaign["id"], campaign["replicate"], campaign["label"])
+        if campaign
+        else None,
+    )
 
 
 def read_rows(file: Path, saved: Iterable[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:

@@ -23,9 +23,7 @@ def load_selected(wanted: str, storage: Path) -> Results:
     """
     paths, conditions = _parse(wanted)
     kept = _keep_meeting(load_results(find_files(paths or [storage])), conditions, wanted)
-    environments = {
-        run["fingerprint"]: describe_environment(run["environment"]) for run in kept.runs.to_dict("records")
-    }
+    environments = {run.fingerprint: describe_environment(run.environment) for run in kept.runs}
     if len(environments) > 1:
         raise ResultsError(
             f"{wanted!r} names runs of {len(environments)} environments, where one is needed: "
@@ -61,10 +59,9 @@ def describe_environment(environment: Mapping[str, Any]) -> str:
 
 
 def _keep_meeting(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
-    runs = found.runs.to_dict("records")
-    kept = {run["run"] for run in runs if _meets(run["environment"], conditions)}
+    kept = {run.number for run in found.runs if _meets(run.environment, conditions)}
     if not kept:
-        there = sorted({describe_environment(run["environment"]) for run in runs})
+        there = sorted({describe_environment(run.environment) for run in found.runs})
         raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
     return found.select_runs(kept)
 

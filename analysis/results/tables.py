@@ -9,12 +9,53 @@ from typing import Any
 import pandas as pd
 
 
+@dataclass(frozen=True)
+class CampaignPlace:
+    """Where a run stands in a campaign: which replicate, and of which of its environments."""
+
+    id: str
+    replicate: int
+    label: str
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """One run: what its file says of it, but for what it measured."""
+
+    #: Its place in the order of dates: what the column ``run`` of every table holds.
+    number: int
+    #: What it is known by, wherever its file is met.
+    identity: str
+    file: str
+    #: When it ended, in ISO 8601.
+    datetime: str
+    environment: Mapping[str, Any]
+    #: What it was asked for: the grid's name, or the file of shapes.
+    grid: str | None = None
+    shapes: str | None = None
+    #: ``None`` for a run by itself.
+    campaign: CampaignPlace | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for runs of one environment."""
+        return self.environment["fingerprint"]
+
+    @property
+    def backend(self) -> str:
+        return self.environment["backend"]
+
+    @property
+    def turns_with(self) -> tuple[str, int] | None:
+        """The campaign and the replicate: runs that share both took turns."""
+        return (self.campaign.id, self.campaign.replicate) if self.campaign else None
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """Everything read, as tables; equal to itself alone.
 
-    ``runs``: one row a run: run, identity, file, datetime, fingerprint, environment (a dict), grid,
-    turns_with (the campaign and replicate whose runs took turns; missing for a run by itself).
+    ``runs``: in the order of their dates. The tables' column ``run`` holds the number of one.
     ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
     ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
     settled, contaminated, trace (the folder, where it still exists), turns (the median round of each, in
@@ -30,7 +71,7 @@ class Results:
     and microseconds_a_sample (those epochs apart).
     """
 
-    runs: pd.DataFrame
+    runs: tuple[MeasuredRun, ...]
     layers: pd.DataFrame
     ceilings: pd.DataFrame
     not_measured: pd.DataFrame
@@ -41,19 +82,22 @@ class Results:
     notes: tuple[str, ...] = ()
 
     @property
+    def newest_run(self) -> MeasuredRun:
+        return self.runs[-1]
+
+    @property
     def environment(self) -> Mapping[str, Any]:
         """The environment of the newest run."""
-        return self.runs.iloc[-1]["environment"]
+        return self.newest_run.environment
 
     def select_newest_environment(self) -> Results:
         """The runs whose environment has the fingerprint of the newest run's."""
-        return self.select_runs(
-            set(self.runs.loc[self.runs["fingerprint"] == self.environment["fingerprint"], "run"])
-        )
+        newest = self.newest_run.fingerprint
+        return self.select_runs({run.number for run in self.runs if run.fingerprint == newest})
 
     def leave_out_campaigns(self) -> Results:
         """Without the runs of campaigns, which are there to compare; with them, if there are no others."""
-        alone = {run["run"] for run in self.runs.to_dict("records") if not run["turns_with"]}
+        alone = {run.number for run in self.runs if not run.campaign}
         return self.select_runs(alone) if alone else self
 
     def select_runs(self, kept: Set[int]) -> Results:
@@ -63,7 +107,7 @@ class Results:
             return table[table["run"].isin(kept)].reset_index(drop=True)
 
         return Results(
-            runs=keep(self.runs),
+            runs=tuple(run for run in self.runs if run.number in kept),
             layers=keep(self.layers),
             ceilings=keep(self.ceilings),
             not_measured=keep(self.not_measured),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from analysis import commands
 from analysis.answers.sentences import write_answer
 from analysis.figures.rendering import Renderer
 from analysis.report.section import Section
 from analysis.report.study import Study
+from analysis.results.repeating import write_ceilings
 
 
 def build_section(study: Study, renderer: Renderer) -> Section:
@@ -24,4 +24,4 @@ def _write_measure_ceilings(study: Study) -> str:
     cases = list(study.results.layers["case"])
     if study.ceilings or not cases:
         return ""
-    return commands.write_ceilings(cases, study.results.runs.iloc[-1].to_dict())
+    return write_ceilings(cases, study.results.newest_run)

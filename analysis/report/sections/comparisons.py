@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis import commands
 from analysis.figures.rendering import Renderer
 from analysis.limits.roofline import limit_layers
 from analysis.reasons.explanation import NO_CEILINGS, NO_TRACE
@@ -13,7 +12,8 @@ from analysis.report.explanations import ShownExplanation
 from analysis.report.section import Section
 from analysis.report.study import Study
 from analysis.report.tables import NUMBER, VERDICT, Column, Detail, Table
-from analysis.results.tables import Results
+from analysis.results import repeating
+from analysis.results.tables import MeasuredRun, Results
 from analysis.wording import giga, milliseconds, number, percent
 
 #: A layer's word in titles -> in the names of columns.
@@ -94,14 +94,14 @@ def _write_row(row: Mapping[str, Any]) -> list[str]:
 
 
 def _list_details(
-    row: Mapping[str, Any], shown: ShownExplanation | None, missing: str, run: Mapping[str, Any]
+    row: Mapping[str, Any], shown: ShownExplanation | None, missing: str, run: MeasuredRun
 ) -> list[Detail]:
     """``missing`` says why there is no explanation, ``run`` is the newest that measured the comparison."""
     cases = [row["dense_case"], row["separable_case"]]
     return [
         Detail(f"{row['verdict']}: {row['reason']}"),
         *(_list_traces(shown) if shown else [_describe_unshown(missing, cases, run)]),
-        Detail("measure just this again with", command=commands.write_measure_again(cases, run)),
+        Detail("measure just this again with", command=repeating.write_measure_again(cases, run)),
     ]
 
 
@@ -110,19 +110,19 @@ def _list_traces(shown: ShownExplanation) -> list[Detail]:
     return [explanation, *(Detail(f"trace of {layer}", link=link) for layer, link in shown.links.items())]
 
 
-def _describe_unshown(missing: str, cases: list, run: Mapping[str, Any]) -> Detail:
+def _describe_unshown(missing: str, cases: list, run: MeasuredRun) -> Detail:
     """Where to look for an explanation that the page does not show, or what would make one."""
     if not missing:
         return Detail("why: its factors and operations", link="data/factors.csv")
     if missing.startswith(NO_TRACE):
-        return Detail("trace it with", command=commands.write_trace(cases, run))
+        return Detail("trace it with", command=repeating.write_trace(cases, run))
     if missing.startswith(NO_CEILINGS):
-        return Detail(f"{missing}; measure them with", command=commands.write_ceilings(cases, run))
+        return Detail(f"{missing}; measure them with", command=repeating.write_ceilings(cases, run))
     return Detail(f"not explained: {missing}")
 
 
-def _find_newest_runs(results: Results) -> dict[str, Mapping[str, Any]]:
+def _find_newest_runs(results: Results) -> dict[str, MeasuredRun]:
     """By comparison, the newest run that measured it."""
-    runs = {run["run"]: run for run in results.runs.to_dict("records")}
+    runs = {run.number: run for run in results.runs}
     of_pairs = results.layers.drop_duplicates(["run", "pair"])[["run", "pair"]]
     return {pair: runs[run] for run, pair in of_pairs.itertuples(index=False)}

@@ -17,5 +17,5 @@ def build_section(study: Study, renderer: Renderer) -> Section:
         key="environment",
         title="Environment",
         template="environment.html.j2",
-        content={"facts": facts, "runs": study.results.runs.to_dict("records")},
+        content={"facts": facts, "runs": study.results.runs},
     )

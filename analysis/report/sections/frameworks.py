@@ -143,7 +143,6 @@ def _list_claims(found: Backends, everything: Results) -> list[tuple[ClaimAnswer
 
 def _judge_claims_of(environment: Mapping[str, Any], everything: Results) -> list[ClaimAnswer]:
     """What ``python -m analysis claims`` says of an environment."""
-    runs = everything.runs
-    of_it = everything.select_runs(set(runs.loc[runs["fingerprint"] == environment["fingerprint"], "run"]))
-    chosen = of_it.leave_out_campaigns()
+    own = {run.number for run in everything.runs if run.fingerprint == environment["fingerprint"]}
+    chosen = everything.select_runs(own).leave_out_campaigns()
     return judge_claims(chosen, tabulate_pairs(chosen), choose_trainings(chosen))

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis import commands
 from analysis.report.build import build_report
+from analysis.results import repeating
 from analysis.results.loading import load_results
+from analysis.results.tables import MeasuredRun
 from bench.contract.cases import ConvCase
 from tests.analysis import made_results
 
@@ -20,18 +21,20 @@ PROJECT = Path(__file__).parents[3]
 CASE = ConvCase("separable_conv2d", mode="eager", dtype="float64", direction="train")
 
 
-def run_with(environment=None, **facts):
-    facts = {f"run_{name}": value for name, value in facts.items()}
-    return {"environment": {**made_results.ENVIRONMENT, **(environment or {})}, **facts}
+def run_with(environment=None, **asked):
+    facts = {**made_results.ENVIRONMENT, **(environment or {})}
+    return MeasuredRun(0, "identity", file="a.json", datetime="2026-01-01", environment=facts, **asked)
 
 
 def test_what_was_not_usual_is_asked_for_again():
-    command = commands.write_measure_again([CASE], run_with(grid="smoke"))
+    command = repeating.write_measure_again([CASE], run_with(grid="smoke"))
     assert command == (
         "pytest 'bench/bench_layers.py::test_layer[separable_conv2d-train-8x32x32x64-f64-k3-float64-eager]' "
         "--grid smoke --modes eager --dtypes float64 --benchmark-autosave"
     )
-    assert commands.write_trace([CASE], run_with(grid="smoke")).endswith("--profile all --benchmark-autosave")
+    assert repeating.write_trace([CASE], run_with(grid="smoke")).endswith(
+        "--profile all --benchmark-autosave"
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,13 +48,13 @@ def test_what_was_not_usual_is_asked_for_again():
     ],
 )
 def test_shapes_are_named_as_they_were_and_quoted(facts, words):
-    found = shlex.split(commands.write_measure_again([ConvCase()], run_with(**facts)))
+    found = shlex.split(repeating.write_measure_again([ConvCase()], run_with(**facts)))
     assert found[2 : 2 + len(words)] == words
 
 
 def test_the_environment_is_set_again_too():
     flags = {"TF_ENABLE_ONEDNN_OPTS": "0", "KMP_AFFINITY": "granularity=fine,compact 1"}
-    command = commands.write_measure_again(
+    command = repeating.write_measure_again(
         [ConvCase()], run_with({"flags": flags, "backend": "jax"}, grid="smoke")
     )
     assert command.startswith(

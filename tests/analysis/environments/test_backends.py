@@ -114,7 +114,7 @@ def test_campaigns_over_other_things_stay_out(tmp_path):
     files += [save(tmp_path, "jax", n, campaign="") for n in (1, 2)]
     files += [save(tmp_path, "tensorflow", n, campaign="releases", fingerprint="older") for n in (8, 9)]
     chosen = choose_runs(load_results(files))
-    assert {backend: set(one.runs["fingerprint"]) for backend, one in chosen.items()} == {
+    assert {backend: {run.fingerprint for run in one.runs} for backend, one in chosen.items()} == {
         "tensorflow": {"own"},
         "jax": {"jax"},
     }
@@ -135,9 +135,7 @@ def test_several_campaigns_over_frameworks_count_together(tmp_path):
 def test_a_campaign_over_frameworks_is_a_section_of_its_own_and_no_history(tmp_path):
     everything = measured(tmp_path)
     assert find_histories(everything) == []
-    main = everything.select_runs(
-        set(everything.runs.loc[everything.runs["fingerprint"] == "tensorflow", "run"])
-    )
+    main = everything.select_runs({run.number for run in everything.runs if run.fingerprint == "tensorflow"})
     report = build_report(main, tmp_path, everything)
     assert '<section id="frameworks"' in report.html
     assert "JAX 1.2.3" in report.html
@@ -156,7 +154,7 @@ def test_the_newest_campaign_is_not_mixed_with_older_runs_of_the_same_environmen
     files += [save(tmp_path, "tensorflow", 2, campaign="")]
     files += [save(tmp_path, backend, 3, campaign="new") for backend in ("tensorflow", "jax")]
     chosen = choose_runs(load_results(files))
-    assert {backend: [turns[0] for turns in one.runs["turns_with"]] for backend, one in chosen.items()} == {
+    assert {backend: [run.campaign.id for run in one.runs] for backend, one in chosen.items()} == {
         "tensorflow": ["new"],
         "jax": ["new"],
         "torch": ["old"],

@@ -30,7 +30,7 @@ def packed(tmp_path):
 def test_packed_runs_give_the_same_tables(packed):
     files, file = packed
     loose, together = load_results(files), load_results([file])
-    assert list(together.runs["identity"]) == list(loose.runs["identity"])
+    assert [run.identity for run in together.runs] == [run.identity for run in loose.runs]
     for name in ("layers", "ceilings"):
         one, other = getattr(loose, name), getattr(together, name)
         columns = [column for column in one.columns if column != "turns"]
@@ -49,10 +49,10 @@ def test_an_older_run_without_an_identity_is_known_again_after_packing(tmp_path)
     content = json.loads(file.read_text())
     del content["machine_info"]["identity"]
     file.write_text(json.dumps(content))
-    before = load_results([file]).runs["identity"][0]
+    before = load_results([file]).runs[0].identity
     packed = tmp_path / "old.jsonl.gz"
     packed.write_bytes(pack_runs(read_saved_runs([file])))
-    assert load_results([packed]).runs["identity"][0] == before
+    assert load_results([packed]).runs[0].identity == before
 
 
 def test_turns_are_kept_where_other_runs_shared_them_and_nowhere_else(tmp_path):

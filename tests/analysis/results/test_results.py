@@ -25,7 +25,7 @@ def test_runs_are_ordered_by_their_date_whatever_the_order_of_files(tmp_path):
     rows = made_results.comparison_rows(ConvCase(), 0.002, 0.5)
     late = made_results.save(tmp_path, rows, "a.json", when="2026-05-01T00:00:00+00:00", host="late")
     early = made_results.save(tmp_path, rows, "b.json", when="2026-01-01T00:00:00+00:00", host="early")
-    assert [e["host"] for e in load_results([late, early]).runs["environment"]] == ["early", "late"]
+    assert [run.environment["host"] for run in load_results([late, early]).runs] == ["early", "late"]
 
 
 def test_the_newest_environment_is_chosen_with_all_its_runs(tmp_path):

@@ -35,7 +35,7 @@ def storage(tmp_path):
 )
 def test_runs_are_chosen_by_file_folder_and_environment(storage, wanted, files):
     found = load_selected(wanted.replace("FOLDER", str(storage)), storage)
-    assert {file.rpartition("/")[2] for file in found.runs["file"]} == files
+    assert {run.file.rpartition("/")[2] for run in found.runs} == files
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_what_names_no_runs_or_several_environments_is_refused(storage, wanted, 
 def test_a_file_may_be_called_like_a_condition(storage):
     file = storage / "a=b.json"
     file.write_bytes((storage / "0001.json").read_bytes())
-    assert list(load_selected(str(file), storage).runs["file"]) == [str(file)]
+    assert [run.file for run in load_selected(str(file), storage).runs] == [str(file)]
 
 
 def test_a_report_can_be_asked_for_another_environment_than_the_newest(storage, tmp_path_factory):
     output = tmp_path_factory.mktemp("reports")
     everything = load_results(find_files([storage]))
-    assert set(select_by_conditions("tensorflow=2.21", everything).runs["fingerprint"]) == {
+    assert {run.fingerprint for run in select_by_conditions("tensorflow=2.21", everything).runs} == {
         "0123456789",
         "off",
     }

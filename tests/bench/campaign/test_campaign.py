@@ -84,7 +84,7 @@ def test_every_environment_ends_with_an_ordinary_file_a_replicate(made):
     folder, done = made
     for label, version in (("a", "1"), ("b", "2")):
         found = load(folder, label)
-        assert [Path(file).name for file in found.runs["file"]] == ["0001.json", "0002.json"]
+        assert [Path(run.file).name for run in found.runs] == ["0001.json", "0002.json"]
         assert found.environment["made"] == version
         assert len(found.layers) == 2 * CASES
     assert f"compare {folder}/made/a {folder}/made/b" in done.stdout
