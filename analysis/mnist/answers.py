@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.mnist.article import CONV, MATCHED, SEPARABLE
 from analysis.mnist.trainings import ModelDifference, are_trials, compare_models
 from analysis.statistics.estimates import Estimate
 from analysis.wording import speed
+from bench.contract.mnist import CONV, MATCHED, SEPARABLE
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-#: The models of its first question, and two that test its guesses.
-CONV, SEPARABLE, HYBRID, MATCHED = "conv", "separable", "hybrid", "matched"
+from bench.contract.mnist import CONV, SEPARABLE
 
 
 @cache

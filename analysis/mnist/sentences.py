@@ -10,10 +10,11 @@ import pandas as pd
 
 from analysis import commands
 from analysis.mnist.answers import answer_article, format_points
-from analysis.mnist.article import CONV, HYBRID, SEPARABLE, load_published
+from analysis.mnist.article import load_published
 from analysis.mnist.trainings import are_trials, compare_models, tabulate_layers_of_a_step
 from analysis.results.tables import Results
 from analysis.wording import number, speed
+from bench.contract.mnist import CONV, HYBRID, SEPARABLE
 
 #: A stopwatch that is no further off is not worth a sentence.
 _WORTH_TELLING = 0.02

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.mnist.article import CONV, HYBRID, SEPARABLE, load_published
+from analysis.mnist.article import load_published
 from analysis.results.tables import Results
 from analysis.statistics.estimates import Estimate, estimate_geometric_mean, estimate_mean
 from bench.contract.cases import ConvCase
-from bench.contract.mnist import BATCH, FIRST_LAYER, SECOND_LAYER
+from bench.contract.mnist import BATCH, CONV, FIRST_LAYER, HYBRID, SECOND_LAYER, SEPARABLE
 
 #: The kinds of the two convolutions of the models whose steps are looked into.
 _CONVOLUTIONS = {

@@ -16,6 +16,9 @@ PADDING, ACTIVATION = "valid", "relu"
 FIRST_FILTERS, SECOND_FILTERS = 32, 64
 #: The digits.
 CLASSES = 10
+#: Names of models: the two of the article, one with a dense layer before a separable one, and a separable one
+#: with as many parameters as the dense one.
+CONV, SEPARABLE, HYBRID, MATCHED = "conv", "separable", "hybrid", "matched"
 
 _SHARED = {
     "batch": BATCH,

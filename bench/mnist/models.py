@@ -8,15 +8,19 @@ from typing import Any
 from bench.contract.mnist import (
     ACTIVATION,
     CLASSES,
+    CONV,
     FIRST_FILTERS,
+    HYBRID,
     IMAGE_SIDE,
     KERNEL_SIDE,
+    MATCHED,
     PADDING,
     POOL_SIDE,
     SECOND_FILTERS,
+    SEPARABLE,
 )
 
-CONV, SEPARABLE = "conv2d", "separable_conv2d"
+CONV_LAYER, SEPARABLE_LAYER = "conv2d", "separable_conv2d"
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,33 @@ _FIRST, _SECOND = FIRST_FILTERS, SECOND_FILTERS
 MODELS = {
     model.name: model
     for model in (
-        Model("conv", ((CONV, _FIRST), (CONV, _SECOND)), "the article's Conv2D"),
-        Model("separable", ((SEPARABLE, _FIRST), (SEPARABLE, _SECOND)), "the article's SeparableConv2D"),
-        Model("hybrid", ((CONV, _FIRST), (SEPARABLE, _SECOND)), "is it the first layer that costs the time?"),
-        # Filters raised until 431,230 parameters stand against conv's 431,242.
-        Model("matched", ((SEPARABLE, 77), (SEPARABLE, 66)), "do fewer parameters cost the accuracy?"),
-        Model("conv-deeper", ((CONV, 32), (CONV, 64), (CONV, 64)), "does a layer more help?"),
+        Model(CONV, ((CONV_LAYER, _FIRST), (CONV_LAYER, _SECOND)), "the article's Conv2D"),
         Model(
-            "separable-deeper",
-            ((SEPARABLE, 32), (SEPARABLE, 64), (SEPARABLE, 64)),
+            SEPARABLE,
+            ((SEPARABLE_LAYER, _FIRST), (SEPARABLE_LAYER, _SECOND)),
+            "the article's SeparableConv2D",
+        ),
+        Model(
+            HYBRID,
+            ((CONV_LAYER, _FIRST), (SEPARABLE_LAYER, _SECOND)),
+            "is it the first layer that costs the time?",
+        ),
+        # Filters raised until 431,230 parameters stand against conv's 431,242.
+        Model(
+            MATCHED, ((SEPARABLE_LAYER, 77), (SEPARABLE_LAYER, 66)), "do fewer parameters cost the accuracy?"
+        ),
+        Model(
+            f"{CONV}-deeper",
+            ((CONV_LAYER, 32), (CONV_LAYER, 64), (CONV_LAYER, 64)),
             "does a layer more help?",
         ),
-        Model("conv-shallower", ((CONV, 32),), "does a layer less help?"),
-        Model("separable-shallower", ((SEPARABLE, 32),), "does a layer less help?"),
+        Model(
+            f"{SEPARABLE}-deeper",
+            ((SEPARABLE_LAYER, 32), (SEPARABLE_LAYER, 64), (SEPARABLE_LAYER, 64)),
+            "does a layer more help?",
+        ),
+        Model(f"{CONV}-shallower", ((CONV_LAYER, 32),), "does a layer less help?"),
+        Model(f"{SEPARABLE}-shallower", ((SEPARABLE_LAYER, 32),), "does a layer less help?"),
     )
 }
 
@@ -65,7 +83,7 @@ def build_model(model: Model, seed: int) -> Any:
 
     keras.utils.set_random_seed(seed)
     layers = keras.layers
-    kinds = {CONV: layers.Conv2D, SEPARABLE: layers.SeparableConv2D}
+    kinds = {CONV_LAYER: layers.Conv2D, SEPARABLE_LAYER: layers.SeparableConv2D}
     stack: list[Any] = [keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1))]
     for place, (kind, filters) in enumerate(model.convolutions):
         stack.append(kinds[kind](filters, KERNEL_SIDE, padding=PADDING, activation=ACTIVATION))
