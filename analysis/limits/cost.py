@@ -13,10 +13,11 @@ read or written once.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cache
 
-from bench.contract.cases import ConvCase
+from bench.contract.cases import GROUPED, SPLIT, ConvCase
 
 FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT = "forward", "input_gradient", "weight_gradient"
 DENSE, DEPTHWISE, POINTWISE = "dense", "depthwise", "pointwise"
@@ -54,7 +55,9 @@ def list_kernels(case: ConvCase) -> tuple[Kernel, ...]:
     pointwise part still has to hand a gradient to the depthwise weights.
     """
     roles = _list_roles(case.direction, case.input_gradient)
-    if case.layer == "depthwise_conv2d":
+    if case.layer == SPLIT:
+        return _list_kernels_of_split(case)
+    if case.layer in ("depthwise_conv2d", GROUPED):
         return tuple(_count_depthwise(case, role, case.use_bias) for role in roles)
     if case.layer == "pointwise_conv2d":
         return tuple(_count_pointwise(case, role) for role in roles)
@@ -64,6 +67,18 @@ def list_kernels(case: ConvCase) -> tuple[Kernel, ...]:
     depthwise = tuple(_count_depthwise(case, role, use_bias=False) for role in roles)
     pointwise_roles = _list_roles(case.direction, input_gradient=True)
     return depthwise + tuple(_count_pointwise(case, role) for role in pointwise_roles)
+
+
+def _list_kernels_of_split(case: ConvCase) -> tuple[Kernel, ...]:
+    """Those of a separable layer, but for m depthwise kernels of multiplier 1 in the place of one of m.
+
+    Each of them reads the input. What joins their results moves more, but a better layer need not.
+    """
+    separable = dataclasses.replace(case, layer="separable_conv2d")
+    single = dataclasses.replace(separable, depth_multiplier=1)
+    depthwise = [kernel for kernel in list_kernels(single) if kernel.operation == DEPTHWISE]
+    pointwise = [kernel for kernel in list_kernels(separable) if kernel.operation == POINTWISE]
+    return (*depthwise * case.depth_multiplier, *pointwise)
 
 
 def count_flops(case: ConvCase) -> int:
@@ -85,9 +100,9 @@ def count_parameters(case: ConvCase) -> int:
     """Trainable parameters, bias included."""
     window = case.kernel_size[0] * case.kernel_size[1]
     between = case.in_channels * case.depth_multiplier
-    if case.layer == "depthwise_conv2d":
+    if case.layer in ("depthwise_conv2d", GROUPED):
         weights = window * between
-    elif case.is_separable:
+    elif case.is_separable or case.layer == SPLIT:
         weights = window * between + between * case.filters
     else:
         weights = window * case.in_channels * case.filters

@@ -32,7 +32,7 @@ def load_results(files: Iterable[Path]) -> Results:
     A run counts once, in however many files it was saved. Raises :class:`ResultsError` where a file is cut
     off, foreign, of a newer schema or without one.
     """
-    kept, copies = _keep_each_once(read_saved_runs(files))
+    kept, copies = keep_each_once(read_saved_runs(files))
     kept.sort(key=lambda run: run.content["datetime"])
     notes = []
     if copies:
@@ -68,7 +68,7 @@ def read_saved_runs(files: Iterable[Path]) -> list[SavedRun]:
     return [SavedRun(file, content, _identify(content)) for file in files for content in read_runs(file)]
 
 
-def _keep_each_once(runs: Iterable[SavedRun]) -> tuple[list[SavedRun], list[Path]]:
+def keep_each_once(runs: Iterable[SavedRun]) -> tuple[list[SavedRun], list[Path]]:
     """Every run once, from the file that holds most of it; and the files that hold it again."""
     by_identity: dict[str, list[SavedRun]] = defaultdict(list)
     for run in runs:

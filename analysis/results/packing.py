@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from analysis.results.loading import SavedRun
+from analysis.results.loading import SavedRun, keep_each_once
 
 _DIGITS = 7
 _KEPT_STATS = ("min", "q1", "median", "q3", "max", "mean", "stddev", "rounds", "iterations")
@@ -22,10 +22,11 @@ _KEPT_STATS = ("min", "q1", "median", "q3", "max", "mean", "stddev", "rounds", "
 def pack_runs(runs: Iterable[SavedRun]) -> bytes:
     """The content of a ``.jsonl.gz`` file with ``runs``, a line each, in the order of their dates.
 
-    The same runs give the same bytes. A run that is given twice is packed once.
+    The same runs give the same bytes. A run that is given twice is packed once, from the file that holds most
+    of it.
     """
-    by_identity = {run.identity: run for run in runs}
-    in_order = sorted(by_identity.values(), key=lambda run: (run.content["datetime"], run.identity))
+    kept, _ = keep_each_once(runs)
+    in_order = sorted(kept, key=lambda run: (run.content["datetime"], run.identity))
     lines = [json.dumps(_shorten(run), separators=(",", ":"), allow_nan=False) for run in in_order]
     return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
 

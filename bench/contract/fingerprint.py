@@ -1,9 +1,9 @@
 """What makes two environments the same, and two machines: needs nothing but the standard library.
 
-A machine is what changes times: its processor (with the instruction set that oneDNN reports), the cores that
-this process may use, its memory, its devices. Its name does not matter: a container that is started twice is
-one machine, and so are two hosts of one kind. Files of before this was so do not know their memory; they are
-told apart by the host's name, as they were.
+A machine is its processor, the cores that a process may use, its memory and its devices. An environment is
+a machine with versions, flags, and oneDNN with the instruction set that it reports. The name of the host does
+not matter: a container that is started twice is one machine, and so are two hosts of one kind. Older files do
+not know their memory; they are told apart by the host's name, as they were.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _VOLATILE = (
 )
 #: Facts of the machine itself.
 _OF_MACHINE = ("host", "cpu", "cores", "memory_gib", "devices", "gpus")
+#: What an upgrade changes in them.
+_OF_SOFTWARE = ("driver",)
 _GIB = 2**30
 
 
@@ -41,7 +43,7 @@ class Difference:
 
     @property
     def is_of_machine(self) -> bool:
-        return self.name.partition(".")[0] in _OF_MACHINE
+        return _is_of_machine(self.name)
 
     def __str__(self) -> str:
         return f"{self.name}: {_word(self.base)} → {_word(self.new)}"
@@ -70,11 +72,9 @@ def identify_machine(environment: Mapping[str, Any]) -> str:
     """Equal for two environments exactly where they are of one machine, or of two of one kind."""
     if not _knows_memory(environment):
         return str(environment["host"])
-    lasting = _lasting(environment)
-    facts = {name: lasting.get(name) for name in ("cpu", "cores", "memory_gib")}
-    # Not its driver, which an upgrade changes.
-    facts["gpus"] = [(gpu.get("name"), gpu.get("memory_bytes")) for gpu in environment.get("gpus", ())]
-    return compute_digest(facts)
+    facts = {name: value for name, value in flatten(_lasting(environment)) if _is_of_machine(name)}
+    # Frameworks name and count the same devices differently.
+    return compute_digest({name: value for name, value in facts.items() if not name.startswith("devices.")})
 
 
 def find_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
@@ -110,9 +110,17 @@ def _flatten_known(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flatten(facts) if value != {}}
 
 
+def _is_of_machine(name: str) -> bool:
+    """Whether a fact with this dotted name is of the machine itself."""
+    parts = name.split(".")
+    return parts[0] in _OF_MACHINE and parts[-1] not in _OF_SOFTWARE
+
+
 def flatten(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested facts as (dotted name, value)."""
+    """Nested facts as (dotted name, value); what a list holds is named by its place."""
     for key, value in facts.items():
+        if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+            value = {str(place): each for place, each in enumerate(value)}
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
         else:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.limits import cost
-from bench.contract.cases import ConvCase, split_parts
+from bench.contract.cases import GROUPED, SPLIT, ConvCase, split_parts
 
 TINY = st.builds(
     ConvCase,
@@ -78,6 +78,21 @@ def test_a_separable_layer_costs_what_its_parts_cost(case):
     assert cost.count_flops(whole) == sum(cost.count_flops(part) for part in parts)
     assert cost.count_bytes(whole) == sum(cost.count_bytes(part) for part in parts)
     assert cost.count_parameters(whole) == sum(cost.count_parameters(part) for part in parts)
+
+
+@settings(max_examples=50, deadline=None)
+@given(TINY)
+def test_other_ways_to_write_a_layer_cost_what_it_costs(case):
+    """But for the input, which each of several depthwise layers reads for itself."""
+    whole = dataclasses.replace(case, layer="separable_conv2d", direction="train")
+    split = dataclasses.replace(whole, layer=SPLIT)
+    assert cost.count_flops(split) == cost.count_flops(whole)
+    assert cost.count_parameters(split) == cost.count_parameters(whole)
+    assert (cost.count_bytes(split) > cost.count_bytes(whole)) == (case.depth_multiplier > 1)
+    depthwise, _ = split_parts(whole)
+    grouped = dataclasses.replace(depthwise, layer=GROUPED)
+    assert cost.list_kernels(grouped) == cost.list_kernels(depthwise)
+    assert cost.count_parameters(grouped) == cost.count_parameters(depthwise)
 
 
 @pytest.mark.parametrize("layer", ["conv2d", "separable_conv2d"])

@@ -106,6 +106,16 @@ def test_a_ratio_without_its_turns_is_one_sentence(tmp_path, damage):
         load_results([packed])
 
 
+def test_of_a_run_in_two_files_the_one_that_holds_most_is_packed(packed):
+    files, file = packed
+    part = files[0].with_name("part.json")
+    content = json.loads(files[0].read_text())
+    content["benchmarks"] = content["benchmarks"][:1]
+    part.write_text(json.dumps(content))
+    for order in ([*files, part], [part, *files]):
+        assert pack_runs(read_saved_runs(order)) == file.read_bytes()
+
+
 def test_packing_the_packed_changes_nothing(packed):
     _, file = packed
     assert pack_runs(read_saved_runs([file])) == file.read_bytes()

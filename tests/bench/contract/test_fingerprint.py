@@ -71,6 +71,22 @@ def test_other_hardware_is_another_machine(change):
     assert [found.is_of_machine for found in find_differences(NEW_FACTS, other)] == [True]
 
 
+def test_a_driver_is_no_machine():
+    gpu = {"name": "X", "memory_bytes": 2**36, "driver": "550"}
+    base, new = {**NEW_FACTS, "gpus": [gpu]}, {**NEW_FACTS, "gpus": [{**gpu, "driver": "560"}]}
+    (found,) = find_differences(base, new)
+    assert str(found) == "gpus.0.driver: 550 → 560"
+    assert not found.is_of_machine
+    assert identify_machine(base) == identify_machine(new)
+    assert compute_fingerprint(base) != compute_fingerprint(new)
+
+
+def test_frameworks_that_name_a_device_differently_are_on_one_machine():
+    base = {**NEW_FACTS, "devices": {"CPU:0": {}, "GPU:0": {"device_name": "X", "compute_capability": "9.0"}}}
+    new = {**NEW_FACTS, "devices": {"CPU:0": {}, "GPU:0": {"device_name": "X"}}}
+    assert identify_machine(base) == identify_machine(new)
+
+
 def test_a_release_is_no_machine():
     other = {**NEW_FACTS, "tensorflow": "2.22.0"}
     assert compute_fingerprint(other) != compute_fingerprint(NEW_FACTS)
