@@ -27,7 +27,6 @@ class Reading:
     """
 
     total_seconds: float
-    idle_seconds: float
     #: What the hypervisor gave to other guests.
     stolen_seconds: float
     involuntary_switches: int
@@ -39,10 +38,9 @@ class Reading:
     @classmethod
     def now(cls, device: str = "CPU:0") -> Reading:
         """The counters at this moment; those of GPUs where ``device`` is one."""
-        total, idle, stolen = _read_processor_times()
+        total, stolen = _read_processor_times()
         return cls(
             total_seconds=total,
-            idle_seconds=idle,
             stolen_seconds=stolen,
             # psutil counts them for the first thread alone (Linux), and frameworks compute in others.
             involuntary_switches=resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
@@ -51,16 +49,15 @@ class Reading:
         )
 
 
-def _read_processor_times() -> tuple[float, float, float]:
-    """In seconds: all time, idle time, stolen time."""
+def _read_processor_times() -> tuple[float, float]:
+    """In seconds: all time, and stolen time."""
     try:
         times = psutil.cpu_times()
     except OSError:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0
     # A guest's time is part of the user's, and the systems differ in what they count.
     of_guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    return sum(times) - of_guests, idle, getattr(times, "steal", 0.0)
+    return sum(times) - of_guests, getattr(times, "steal", 0.0)
 
 
 def measure_busy_share(seconds: float = 0.5) -> float:
@@ -68,11 +65,10 @@ def measure_busy_share(seconds: float = 0.5) -> float:
 
     The load average would still remember what ended a minute ago.
     """
-    start = Reading.now()
-    time.sleep(seconds)
-    end = Reading.now()
-    total = end.total_seconds - start.total_seconds
-    return 1 - (end.idle_seconds - start.idle_seconds) / total if total > 0 else 0.0
+    try:
+        return psutil.cpu_percent(interval=seconds) / 100
+    except OSError:  # a container may hide the machine's counters
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,8 @@ class Disturbance:
             for before, after in zip(start.held_back_seconds, end.held_back_seconds, strict=True)
         ]
         return cls(
-            steal=stolen / total if total > 0 else 0.0,
+            # Rounding, and a counter that the kernel corrects, may take them a little below what they were.
+            steal=max(0.0, stolen / total) if total > 0 else 0.0,
             involuntary_switches=end.involuntary_switches - start.involuntary_switches,
             held_back=max(held_back) / clock if held_back and clock > 0 else 0.0,
         )

@@ -81,10 +81,10 @@ def test_a_gpu_that_was_held_back_contaminates_what_was_measured_meanwhile(with_
     # What has been held back for long, and is no longer, hides nothing.
     assert Reading.now("GPU:0").held_back_seconds == (3,) * 4
     assert Reading.now("CPU:0").held_back_seconds == ()
-    start = Reading(0, 0, 0, 0, clock_seconds=10.0, held_back_seconds=(1000.0, 1.0))
-    little = Reading(0, 0, 0, 0, clock_seconds=12.0, held_back_seconds=(1000.0, 1.05))
+    start = Reading(0, 0, 0, clock_seconds=10.0, held_back_seconds=(1000.0, 1.0))
+    little = Reading(0, 0, 0, clock_seconds=12.0, held_back_seconds=(1000.0, 1.05))
     assert Disturbance.between(start, little).contaminated is False
-    much = Reading(0, 0, 0, 0, clock_seconds=12.0, held_back_seconds=(1000.0, 1.5))
+    much = Reading(0, 0, 0, clock_seconds=12.0, held_back_seconds=(1000.0, 1.5))
     noise = Disturbance.between(start, much)
     assert noise.held_back == 0.25
     assert noise.contaminated

@@ -14,6 +14,8 @@ from analysis.results.loading import load_results
 from bench.contract.cases import ConvCase
 
 PROJECT = Path(__file__).parents[3]
+#: A framework that only burns time: what is tested with it is how pytest is spoken to.
+MADE = ("-p", "tests.bench.made_framework")
 
 
 def pytest_bench_command(folder, *options, measure="bench/"):
@@ -30,7 +32,8 @@ def pytest_bench(folder, *options, measure="bench/"):
 def smoke(tmp_path_factory):
     """One run of the smoke grid, autosaved; the folder and what it printed."""
     folder = tmp_path_factory.mktemp("smoke")
-    done = pytest_bench(folder, "--grid", "smoke", "--benchmark-autosave", "--shuffle-seed", "7")
+    options = ["--grid", "smoke", "--benchmark-autosave", "--shuffle-seed", "7", "--benchmark-max-time=0.1"]
+    done = pytest_bench(folder, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, done.stdout
 
@@ -112,10 +115,16 @@ def test_the_table_shows_the_layers_of_a_comparison_side_by_side(smoke):
     assert "shuffled by seed 7" in smoke[1]
 
 
-def test_saved_runs_can_be_compared_grouped_and_selected(smoke):
-    options = ["--grid", "smoke", "-k", "conv2d-forward", "--benchmark-compare", "--benchmark-max-time=0.02"]
-    options += ["--benchmark-group-by=param:direction", "--benchmark-columns=median,ops"]
-    done = pytest_bench(smoke[0], *options, measure="bench/bench_layers.py")
+def test_saved_runs_can_be_compared_grouped_and_selected(tmp_path):
+    options = [*MADE, "--grid", "smoke", "-k", "conv2d-forward", "--benchmark-max-time=0.02"]
+    saving = pytest_bench(tmp_path, *options, "--benchmark-autosave", measure="bench/bench_layers.py")
+    assert saving.returncode == 0, saving.stdout + saving.stderr
+    options += [
+        "--benchmark-compare",
+        "--benchmark-group-by=param:direction",
+        "--benchmark-columns=median,ops",
+    ]
+    done = pytest_bench(tmp_path, *options, measure="bench/bench_layers.py")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "direction=forward" in done.stdout
     assert "(0001_" in done.stdout  # rows of the saved run
@@ -124,7 +133,7 @@ def test_saved_runs_can_be_compared_grouped_and_selected(smoke):
 
 
 def test_a_layer_selected_alone_is_measured_alone(tmp_path):
-    options = ["--grid", "smoke", "-k", "separable_conv2d-train", "--benchmark-max-time=0.02"]
+    options = [*MADE, "--grid", "smoke", "-k", "separable_conv2d-train", "--benchmark-max-time=0.02"]
     done = pytest_bench(tmp_path, *options, "--benchmark-autosave")
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
@@ -133,7 +142,7 @@ def test_a_layer_selected_alone_is_measured_alone(tmp_path):
 
 
 def test_disabled_benchmarks_run_each_case_once_and_save_nothing(tmp_path):
-    done = pytest_bench(tmp_path, "--grid", "smoke", "--benchmark-disable", "--benchmark-autosave")
+    done = pytest_bench(tmp_path, *MADE, "--grid", "smoke", "--benchmark-disable", "--benchmark-autosave")
     assert done.returncode == 0, done.stdout
     assert list(tmp_path.rglob("*.json")) == []
 
@@ -143,7 +152,8 @@ def test_in_turn_uses_pytest_benchmarks_own_loop(tmp_path):
     shapes.write_text(
         '[{"name": "mine", "batch": 1, "height": 8, "width": 8, "in_channels": 4, "filters": 4}]'
     )
-    options = ["--shapes", str(shapes), "--in-turn", "--directions", "forward", "--modes", "graph,xla"]
+    options = [*MADE, "--shapes", str(shapes), "--in-turn", "--directions", "forward"]
+    options += ["--modes", "graph,xla"]
     done = pytest_bench(
         tmp_path, *options, "--benchmark-max-time=0.02", "--benchmark-autosave", "-k", "conv2d"
     )
