@@ -1,7 +1,7 @@
 """What the machine can do: matrix product, memory bandwidth, the cost of a call."""
 
 from bench.contract.cases import SCHEMA
-from bench.session.rows import record_outcome
+from bench.timing.rows import record_outcome
 from bench.workloads.preparing import start
 
 

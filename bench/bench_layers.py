@@ -1,7 +1,7 @@
 """The isolated layers: one test a layer and case, measured in lock-step with its comparison."""
 
 from bench.contract.cases import SCHEMA
-from bench.session.rows import record_outcome
+from bench.timing.rows import record_outcome
 
 
 def test_layer(benchmark, run, comparison, case, replay):

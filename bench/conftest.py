@@ -25,12 +25,12 @@ from bench.session.parameters import (
     read_layer_parameters,
 )
 from bench.session.progress import CaseProgress
-from bench.session.rows import record_outcome
 from bench.session.run import Run
 from bench.session.saving import Saving, prevent_saving
 from bench.session.terminal import list_header_lines, write_line
 from bench.timing.outcome import LASTING_ERRORS, name_lasting_error
 from bench.timing.replay import Replay
+from bench.timing.rows import record_outcome
 from bench.tracing.capturing import ProfilingError
 
 RUN = pytest.StashKey[Run]()
@@ -108,10 +108,9 @@ def pytest_collection_modifyitems(config, items):
             "so repeat the whole command instead",
             returncode=2,
         )
-    replayed = {"case", "remedy", "contrast", "ceiling", "training_id"}
     for item in items:
         own_loop = run.options.in_turn and "case" in item.fixturenames
-        if replayed.intersection(item.fixturenames) and not own_loop:
+        if "replay" in item.fixturenames and not own_loop:
             item.stash[REPLAY] = Replay(run.options.timer)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 

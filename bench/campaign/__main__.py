@@ -13,6 +13,7 @@ from bench.campaign.campaign import Campaign, make_name, run_campaign
 from bench.campaign.environments import CampaignError, parse_environments
 from bench.campaign.progress import CampaignProgress
 from bench.campaign.settings import check_case_timeout, check_name, check_options, keep_settings
+from bench.processes.watched_process import DEFAULT_CASE_TIMEOUT
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
@@ -24,14 +25,14 @@ from bench.campaign.settings import check_case_timeout, check_name, check_option
 )
 @click.option(
     "--environment",
-    "environment",
+    "single_environments",
     multiple=True,
     metavar="[LABEL=]NAME",
     help="one environment; may be given several times",
 )
 @click.option(
     "--set",
-    "settings",
+    "assignments",
     multiple=True,
     metavar="LABEL:VARIABLE=VALUE",
     help="a variable of one environment, whatever its value holds; may be given several times",
@@ -54,15 +55,15 @@ from bench.campaign.settings import check_case_timeout, check_name, check_option
 @click.option(
     "--case-timeout",
     type=click.FloatRange(0, 1e9, min_open=True),
-    default=600.0,
+    default=DEFAULT_CASE_TIMEOUT,
     show_default=True,
     help="seconds",
 )
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def main(
     environments: str | None,
-    environment: tuple[str, ...],
-    settings: tuple[str, ...],
+    single_environments: tuple[str, ...],
+    assignments: tuple[str, ...],
     replicates: int,
     one_by_one: bool,
     name: str | None,
@@ -84,9 +85,10 @@ def main(
     """
     try:
         check_case_timeout(case_timeout)
-        found = parse_environments(environments or "", environment, settings)
+        found = parse_environments(environments or "", single_environments, assignments)
         passed_on = check_options(options)
-        name = name or make_name([environments, *environment, *settings], found, passed_on)
+        asked = [environments, *single_environments, *assignments]
+        name = name or make_name(asked, found, passed_on)
         check_name(name)
         campaign = Campaign(
             name=name,
@@ -98,7 +100,8 @@ def main(
             case_timeout=case_timeout,
         )
         keep_settings(campaign.folder, campaign.settings)
-        measured = run_campaign(campaign, CampaignProgress(replicates, time.monotonic, _write))
+        progress = CampaignProgress(replicates, campaign.groups, time.monotonic, _write)
+        measured = run_campaign(campaign, progress)
     except KeyboardInterrupt:
         _write("\nEverything finished is kept; the same command goes on.")
         sys.exit(130)

@@ -33,6 +33,11 @@ class Campaign:
     case_timeout: float
 
     @property
+    def groups(self) -> int:
+        """How many groups of environments a replicate has; those of a group are measured together."""
+        return len(self.environments) if self.one_by_one else 1
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What must stay the same while a campaign goes on and is added to."""
         return {
@@ -58,11 +63,11 @@ def run_campaign(campaign: Campaign, progress: CampaignProgress) -> int:
     """
     measured = 0
     for number in range(1, campaign.replicates + 1):
-        progress.replicate = number - 1
         members = _list_missing(campaign, number)
         groups = [[member] for member in members] if campaign.one_by_one else [members]
-        for group in groups:
+        for place, group in enumerate(groups, start=1):
             if group:
+                progress.begin_group(number - 1, others=len(groups) - place)
                 run_replicate(group, campaign.case_timeout, f"{campaign.name}-{number}", progress.tell)
         measured += len(members)
     return measured

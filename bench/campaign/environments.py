@@ -37,17 +37,17 @@ class Environment:
 
 
 def parse_environments(
-    text: str, environments: Sequence[str] = (), settings: Sequence[str] = ()
+    text: str, environments: Sequence[str] = (), assignments: Sequence[str] = ()
 ) -> list[Environment]:
     """The environments of a campaign, two at least. Raises :class:`CampaignError`.
 
     ``text`` names several with commas, each as ``[label=]name[:VARIABLE=value]...``. Each of ``environments``
-    is ``[label=]name``, and each of ``settings`` is ``label:VARIABLE=value`` for one of those.
+    is ``[label=]name``, and each of ``assignments`` is ``label:VARIABLE=value`` for one of those.
 
     A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another.
     """
     found = [_parse_short(part.strip()) for part in text.split(",") if part.strip()]
-    found += _parse_long(environments, settings)
+    found += _parse_long(environments, assignments)
     labels = [environment.label.casefold() for environment in found]
     for environment in found:
         if labels.count(environment.label.casefold()) > 1:
@@ -58,14 +58,14 @@ def parse_environments(
     return found
 
 
-def _parse_long(environments: Sequence[str], settings: Sequence[str]) -> list[Environment]:
+def _parse_long(environments: Sequence[str], assignments: Sequence[str]) -> list[Environment]:
     """The form in options of their own, where values may hold commas and colons."""
     variables: dict[str, dict[str, str]] = {}
-    for setting in settings:
-        label, colon, assignment = setting.partition(":")
-        variable, equals, value = assignment.partition("=")
+    for assignment in assignments:
+        label, colon, setting = assignment.partition(":")
+        variable, equals, value = setting.partition("=")
         if not (label and colon and variable and equals):
-            raise CampaignError(f"--set {setting!r} is no LABEL:VARIABLE=value")
+            raise CampaignError(f"--set {assignment!r} is no LABEL:VARIABLE=value")
         variables.setdefault(label, {})[variable] = value
     found = []
     for text in environments:

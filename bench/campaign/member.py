@@ -50,7 +50,7 @@ class Member:
         described = json.dumps({**campaign, "label": self.label})
         self._variables = {**environment.variables, turns.VARIABLE: described}
         self._process: WatchedProcess | None = None
-        #: The comparison that it waits for, as (position, count); ``None`` where it waits for none.
+        #: The comparison that it waits for, as (place, count); ``None`` where it waits for none.
         self.place: tuple[int, int] | None = None
         #: Whether it has samples enough of the comparison that is being measured.
         self.has_enough = False

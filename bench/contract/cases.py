@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.contract.printable import quote
+
 #: The version of the data contract between bench and analysis (``bench/contract/schema.json``).
 SCHEMA = 1
 
@@ -29,6 +31,10 @@ REFUSALS = (UNSUPPORTED, DISAGREES, DIED)
 
 #: The dense layer that each separable layer stands in for.
 DENSE_OF = {"separable_conv2d": "conv2d", "separable_conv1d": "conv1d"}
+#: And the other way round.
+SEPARABLE_OF = {dense: separable for separable, dense in DENSE_OF.items()}
+#: Layers of one dimension.
+LAYERS_1D = ("conv1d", "separable_conv1d")
 #: Ways to write a layer that say the same: a Conv2D with a group a channel is a depthwise layer, and m
 #: depthwise layers side by side are one with depth multiplier m. ``bench.plan.remedies`` measures them.
 GROUPED, SPLIT = "grouped_conv2d", "split_separable_conv2d"
@@ -142,7 +148,7 @@ class ConvCase:
 
     @property
     def is_1d(self) -> bool:
-        return self.layer in ("conv1d", "separable_conv1d")
+        return self.layer in LAYERS_1D
 
     @property
     def is_separable(self) -> bool:
@@ -150,7 +156,7 @@ class ConvCase:
 
     @property
     def is_dense(self) -> bool:
-        return self.layer in DENSE_OF.values()
+        return self.layer in SEPARABLE_OF
 
     @property
     def item_bytes(self) -> int:
@@ -274,18 +280,6 @@ def _check_positive(name: str, value: object) -> None:
         raise ValueError(f"{name} must be a whole number of at least 1, not {quote(value)}")
     if value > _MOST:
         raise ValueError(f"{name} must be at most {_MOST}, not {quote(value)}")
-
-
-def quote(value: object) -> str:
-    """``value`` as a message has it: short, and with nothing in it that a terminal would obey."""
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):  # an integer of more digits than Python prints, or a list in lists
-        return f"such a {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"
-
-
-_SHOWN = 60
 
 
 def _where_true(words: Mapping[str, bool]) -> list[str]:

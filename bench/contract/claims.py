@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from bench.contract.cases import ConvCase
+from bench.contract.cases import SEPARABLE_OF, ConvCase
+from bench.contract.verdicts import FASTER, SLOWER
 
-SLOWER, FASTER, NOT_FASTER = "slower", "faster", "not faster"
+NOT_FASTER = "not faster"
 EXPECTATIONS = (SLOWER, FASTER, NOT_FASTER)
 
 
@@ -91,7 +92,7 @@ def _read_trial(entry: dict) -> Trial:
         case = ConvCase.from_dict(_add_filters({**entry["case"], **entry["instead"]}))
     else:
         base = ConvCase.from_dict({**entry["case"], "layer": "conv2d"})
-        case = dataclasses.replace(base, layer="separable_conv2d")
+        case = dataclasses.replace(base, layer=SEPARABLE_OF[base.layer])
     if entry["expects"] not in EXPECTATIONS:
         raise ValueError(f"a claim expects one of {', '.join(EXPECTATIONS)}, not {entry['expects']!r}")
     return Trial(case, base, entry["expects"], entry.get("at_least", 1.0))

@@ -1,4 +1,4 @@
-"""The geometry of the article's MNIST classifier: needs nothing but the standard library."""
+"""The article's MNIST classifiers: their geometry and their names. Needs nothing but the standard library."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ CLASSES = 10
 #: Names of models: the two of the article, one with a dense layer before a separable one, and a separable one
 #: with as many parameters as the dense one.
 CONV, SEPARABLE, HYBRID, MATCHED = "conv", "separable", "hybrid", "matched"
+#: The two of the article with a convolution more, and with one less.
+CONV_DEEPER, SEPARABLE_DEEPER = "conv-deeper", "separable-deeper"
+CONV_SHALLOWER, SEPARABLE_SHALLOWER = "conv-shallower", "separable-shallower"
 
 _SHARED = {
     "batch": BATCH,

@@ -5,11 +5,16 @@ A saved file holds these names. Needs nothing but the standard library.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 #: What leaves mode xla or eager for mode graph.
 XLA_OFF = "XLA off"
 TF_FUNCTION = "tf.function"
 JAX_JIT = "jax.jit"
 TORCH_COMPILE_OFF = "torch.compile off"
+#: What makes one call of many eager ones, by backend: a function's name and a remedy's. PyTorch has none
+#: short of torch.compile, which is a mode of its own.
+EAGER_COMPILERS: Mapping[str, str] = {"tensorflow": TF_FUNCTION, "jax": JAX_JIT}
 
 BFLOAT16 = "bfloat16"
 CHANNELS_LAST = "channels last"

@@ -28,7 +28,11 @@ class Framework(Protocol):
         """Every device that cases can run on, as ``CPU:0``, ``GPU:0``."""
 
     def describe(self) -> dict[str, Any]:
-        """Versions, build and settings, for the saved environment; ``modes`` says what each mode is here."""
+        """Versions, build and settings, for the saved environment.
+
+        ``devices`` is required: what the framework says of each device, or nothing. ``modes`` says what each
+        mode is here.
+        """
 
     def place_on(self, device: str) -> AbstractContextManager:
         """Put what is created inside on ``device``."""

@@ -72,8 +72,6 @@ class _Torch:
             return call_once(_prepare_call(case, layer, x, dy))
 
     def compute_activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        import keras
-
         with keras.device("cpu"):
             before = torch.tensor(y, dtype=torch.float64, requires_grad=True)
             after = keras.activations.get(name)(before)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
-from bench.machine.kernel_files import read_kernel_file
+from bench.machine.system_files import read_system_file
 
 _ROOT = Path("/")
 
@@ -48,7 +48,7 @@ def _list_groups(root: Path, controller: str) -> list[Path]:
     outermost = {"": root / "sys/fs/cgroup", controller: root / "sys/fs/cgroup" / controller}
     folders = list(outermost.values())
     # A line is "number:controllers:group", without controllers in version 2.
-    for line in (read_kernel_file(root / "proc/self/cgroup") or "").splitlines():
+    for line in (read_system_file(root / "proc/self/cgroup") or "").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
         for name, folder in outermost.items():
@@ -61,10 +61,10 @@ def _list_groups(root: Path, controller: str) -> list[Path]:
 def _read_cpu_quota(folder: Path) -> float | None:
     """How many cores a group may use for the whole time; ``None`` where it is not limited."""
     # "150000 100000" are microseconds of processor time in as many of the clock; "max 100000" is no limit.
-    words = (read_kernel_file(folder / "cpu.max") or "").split()
+    words = (read_system_file(folder / "cpu.max") or "").split()
     if not words:
         version_1 = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        words = [read_kernel_file(folder / name) or "" for name in version_1]
+        words = [read_system_file(folder / name) or "" for name in version_1]
     numbers = [_parse_positive(word) for word in words]
     if len(numbers) != 2 or None in numbers:
         return None
@@ -74,10 +74,10 @@ def _read_cpu_quota(folder: Path) -> float | None:
 
 def _read_memory_limit(folder: Path) -> int | None:
     """How many bytes a group may use; ``None`` where it is not limited."""
-    text = read_kernel_file(folder / "memory.max")
+    text = read_system_file(folder / "memory.max")
     if text is None:
         # Version 1, which says a number beyond any memory where there is no limit.
-        text = read_kernel_file(folder / "memory.limit_in_bytes")
+        text = read_system_file(folder / "memory.limit_in_bytes")
     return _parse_positive(text or "")
 
 

@@ -61,7 +61,7 @@ _FLAG_PREFIXES = (
 _NO_FLAGS = {"ONEDNN_VERBOSE", "DNNL_VERBOSE", "XLA_PYTHON_CLIENT_PREALLOCATE"}
 
 
-def describe_environment(
+def collect_environment(
     framework_facts: Mapping[str, Any], backend: str, onednn: OneDnn | None, busy_at_start: float
 ) -> dict[str, Any]:
     """The environment as ``machine_info.environment`` holds it, with its fingerprint.

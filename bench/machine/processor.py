@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from bench.machine.kernel_files import read_kernel_file
+from bench.machine.system_files import read_system_file
 
 _ROOT = Path("/")
 _CPUS = Path("sys/devices/system/cpu")
@@ -22,7 +22,7 @@ def name_processor(root: Path = _ROOT) -> str:
     reads the same line, but runs other programs before it does.)
     """
     if sys.platform == "linux":
-        for line in (read_kernel_file(root / "proc/cpuinfo") or "").splitlines():
+        for line in (read_system_file(root / "proc/cpuinfo") or "").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
         return platform.processor() or "unknown"
@@ -33,15 +33,15 @@ def name_processor(root: Path = _ROOT) -> str:
 
 def read_governor(root: Path = _ROOT) -> str | None:
     """The frequency governor of the first processor, such as ``performance``."""
-    return read_kernel_file(root / _CPUS / "cpu0/cpufreq/scaling_governor")
+    return read_system_file(root / _CPUS / "cpu0/cpufreq/scaling_governor")
 
 
 def read_turbo(root: Path = _ROOT) -> str | None:
     """``on`` or ``off``; ``None`` where that is not known."""
-    no_turbo = read_kernel_file(root / _CPUS / "intel_pstate/no_turbo")
+    no_turbo = read_system_file(root / _CPUS / "intel_pstate/no_turbo")
     if no_turbo is not None:
         return "off" if no_turbo == "1" else "on"
-    boost = read_kernel_file(root / _CPUS / "cpufreq/boost")
+    boost = read_system_file(root / _CPUS / "cpufreq/boost")
     if boost is not None:
         return "on" if boost == "1" else "off"
     return None
@@ -49,5 +49,5 @@ def read_turbo(root: Path = _ROOT) -> str | None:
 
 def has_throttled(root: Path = _ROOT) -> bool:
     """Whether heat has lowered the first processor's clock rate since the machine started."""
-    count = read_kernel_file(root / _CPUS / "cpu0/thermal_throttle/core_throttle_count")
+    count = read_system_file(root / _CPUS / "cpu0/thermal_throttle/core_throttle_count")
     return (count or "0") != "0"

@@ -18,13 +18,14 @@ from bench.contract.mnist import BATCH, FIRST_LAYER, SECOND_LAYER
 from bench.mnist.data import Mnist
 from bench.mnist.models import MODELS
 from bench.mnist.samples import Prepared, prepare_samples
-from bench.mnist.training import SEED, Repeat, Training, name_kept_file
+from bench.mnist.training import Repeat, Training, name_kept_file
+from bench.workloads.layers import SEED
 
 
 class Experiment:
     """Trains every model, so many times, for ``epochs`` epochs.
 
-    ``load`` is called when the data are first needed. ``first`` takes only so many samples of them.
+    ``load`` is called when the data are first needed. ``sample_count`` takes only so many samples of them.
     Unfinished trainings are kept in ``storage``.
     """
 
@@ -35,7 +36,7 @@ class Experiment:
         environment: Mapping[str, Any],
         storage: Path,
         *,
-        first: int | None = None,
+        sample_count: int | None = None,
     ) -> None:
         self.epochs = epochs
         #: The trainings that will be asked for: model and repeat.
@@ -45,7 +46,7 @@ class Experiment:
         self._load = load
         self._environment = environment
         self._storage = storage
-        self._first = first
+        self._sample_count = sample_count
         #: What was trained: by repeat, and in it by model.
         self._trained: dict[int, dict[str, Training]] = {}
         #: The seconds of every epoch of this process.
@@ -56,7 +57,7 @@ class Experiment:
     @cached_property
     def data(self) -> Prepared:
         """The samples, loaded when they are first needed."""
-        return prepare_samples(self._load(), self._first)
+        return prepare_samples(self._load(), self._sample_count)
 
     @cached_property
     def _folder(self) -> Path:
@@ -87,8 +88,11 @@ class Experiment:
         if seconds:
             self._spent.append(seconds)
             self._done += 1
+        if not self._spent:
+            self.write(text)
+            return
         left = len(self.wanted) * self.epochs - self._done
-        mean = sum(self._spent) / max(len(self._spent), 1)
+        mean = sum(self._spent) / len(self._spent)
         self.write(f"{text}; at most {timedelta(seconds=round(left * mean))} left")
 
 
@@ -97,8 +101,8 @@ def compute_key(environment: Mapping[str, Any], data: Prepared, epochs: int) -> 
 
     That is so where environment, code, data and the number of epochs are the same.
     """
-    # The geometry is code of another package.
-    code = [hash_code(Path(__file__).parent), FIRST_LAYER, SECOND_LAYER]
+    # The geometry and the seed are code of other packages.
+    code = [hash_code(Path(__file__).parent), FIRST_LAYER, SECOND_LAYER, SEED]
     facts = json.dumps([code, environment["fingerprint"], len(data.train), len(data.test), epochs])
     return hashlib.sha256(facts.encode()).hexdigest()[:12]
 

@@ -9,6 +9,8 @@ from bench.contract.mnist import (
     ACTIVATION,
     CLASSES,
     CONV,
+    CONV_DEEPER,
+    CONV_SHALLOWER,
     FIRST_FILTERS,
     HYBRID,
     IMAGE_SIDE,
@@ -18,6 +20,8 @@ from bench.contract.mnist import (
     POOL_SIDE,
     SECOND_FILTERS,
     SEPARABLE,
+    SEPARABLE_DEEPER,
+    SEPARABLE_SHALLOWER,
 )
 
 CONV_LAYER, SEPARABLE_LAYER = "conv2d", "separable_conv2d"
@@ -59,17 +63,17 @@ MODELS = {
             MATCHED, ((SEPARABLE_LAYER, 77), (SEPARABLE_LAYER, 66)), "do fewer parameters cost the accuracy?"
         ),
         Model(
-            f"{CONV}-deeper",
+            CONV_DEEPER,
             ((CONV_LAYER, 32), (CONV_LAYER, 64), (CONV_LAYER, 64)),
             "does a layer more help?",
         ),
         Model(
-            f"{SEPARABLE}-deeper",
+            SEPARABLE_DEEPER,
             ((SEPARABLE_LAYER, 32), (SEPARABLE_LAYER, 64), (SEPARABLE_LAYER, 64)),
             "does a layer more help?",
         ),
-        Model(f"{CONV}-shallower", ((CONV_LAYER, 32),), "does a layer less help?"),
-        Model(f"{SEPARABLE}-shallower", ((SEPARABLE_LAYER, 32),), "does a layer less help?"),
+        Model(CONV_SHALLOWER, ((CONV_LAYER, 32),), "does a layer less help?"),
+        Model(SEPARABLE_SHALLOWER, ((SEPARABLE_LAYER, 32),), "does a layer less help?"),
     )
 }
 

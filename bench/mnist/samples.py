@@ -15,7 +15,7 @@ VALIDATION_SPLIT = 0.2
 
 
 @dataclass(frozen=True)
-class Samples:
+class Images:
     """Inputs (N, 28, 28, 1) in [0, 1] and one-hot targets (N, 10), all float32."""
 
     inputs: np.ndarray
@@ -24,32 +24,32 @@ class Samples:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitem__(self, chosen: Any) -> Samples:
-        """The samples of a slice, or of an array of indices."""
-        return Samples(self.inputs[chosen], self.targets[chosen])
+    def __getitem__(self, chosen: Any) -> Images:
+        """The images of a slice, or of an array of indices."""
+        return Images(self.inputs[chosen], self.targets[chosen])
 
 
 @dataclass(frozen=True)
 class Prepared:
     """The article's split."""
 
-    train: Samples
-    validation: Samples
-    test: Samples
+    train: Images
+    validation: Images
+    test: Images
 
 
-def prepare_samples(mnist: Mnist, first: int | None = None) -> Prepared:
+def prepare_samples(mnist: Mnist, sample_count: int | None = None) -> Prepared:
     """Split ``mnist`` like the article: the last fifth of the training samples validates.
 
-    ``first``: take only so many training samples, and as many test samples.
+    ``sample_count``: take only so many training samples, and as many test samples.
     """
-    train = _scale(mnist.train_images[:first], mnist.train_labels[:first])
-    test = _scale(mnist.test_images[:first], mnist.test_labels[:first])
+    train = _scale(mnist.train_images[:sample_count], mnist.train_labels[:sample_count])
+    test = _scale(mnist.test_images[:sample_count], mnist.test_labels[:sample_count])
     border = int(len(train) * (1 - VALIDATION_SPLIT))
     return Prepared(train=train[:border], validation=train[border:], test=test)
 
 
-def _scale(images: np.ndarray, labels: np.ndarray) -> Samples:
+def _scale(images: np.ndarray, labels: np.ndarray) -> Images:
     """Images (N, 28, 28) and labels (N,), both uint8, as samples."""
     inputs = images[..., None].astype(np.float32) / 255
-    return Samples(inputs, np.eye(CLASSES, dtype=np.float32)[labels])
+    return Images(inputs, np.eye(CLASSES, dtype=np.float32)[labels])

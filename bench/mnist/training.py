@@ -22,8 +22,7 @@ from bench.contract.mnist import BATCH
 from bench.contract.writing import replace_file
 from bench.mnist.models import Model, build_model
 from bench.mnist.samples import Prepared
-
-SEED = 20190924
+from bench.workloads.layers import SEED
 
 
 @dataclass

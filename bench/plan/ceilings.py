@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.contract.cases import TENSORFLOAT32
+from bench.contract.ceilings import COPY, EMPTY_CALL, MATRIX_PRODUCT, TRIAD
 from bench.frameworks.interface import Call, Framework
-
-MATRIX_PRODUCT, COPY, TRIAD, EMPTY_CALL = "matrix_product", "copy", "triad", "empty_call"
 
 _KIB, _MIB, _GIB = 2**10, 2**20, 2**30
 _MATRIX_SIZES = {"CPU": (256, 1024, 2048), "GPU": (2048, 4096, 8192)}
@@ -23,7 +22,7 @@ _FLOAT32_BYTES = 4
 
 @dataclass(frozen=True)
 class Ceiling:
-    """One limit of one device.
+    """One limit of one device; ``kind`` is one of those in :mod:`bench.contract.ceilings`.
 
     ``size`` is the side of a square matrix product, or the elements of each of the two float32
     vectors of a copy (``a = b``) or triad (``a -= s * b``, in place).

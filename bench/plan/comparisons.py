@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.contract.cases import DIRECTIONS, ConvCase, split_parts
+from bench.contract.cases import DIRECTIONS, SEPARABLE_OF, ConvCase, split_parts
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,14 @@ class Axes:
     directions: Sequence[str] = DIRECTIONS
     modes: Sequence[str] = ("graph",)
     dtypes: Sequence[str] = ("float32",)
-    #: Which of these the user asked for ("mode"). A shape that is pinned to another value is left out.
+    #: The fields of a case whose values the user asked for ("mode"). A shape that is pinned to another value
+    #: is left out.
     chosen: frozenset[str] = field(default_factory=frozenset)
 
 
-#: Fields of a case that a grid is crossed with, unless a shape pins them.
-_CROSSED = ("device", "mode", "dtype", "direction")
+#: Fields of a case that a grid is crossed with, unless a shape pins them, and what :class:`Axes` calls their
+#: values.
+AXIS_OF = {"device": "devices", "mode": "modes", "dtype": "dtypes", "direction": "directions"}
 
 
 def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
@@ -64,9 +66,9 @@ def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
     seen: set[ConvCase] = set()
     comparisons: dict[str, Comparison] = {}
     for shape in shapes:
-        values_by_field = [_choose_values(shape, axes, name) for name in _CROSSED]
+        values_by_field = [_choose_values(shape, axes, name) for name in AXIS_OF]
         for values in itertools.product(*values_by_field):
-            settings = dict(zip(_CROSSED, values, strict=True))
+            settings = dict(zip(AXIS_OF, values, strict=True))
             comparison = _compare_layers(shape, settings)
             new = tuple(case for case in comparison.cases if case not in seen)
             seen.update(new)
@@ -78,7 +80,7 @@ def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
 
 def _choose_values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
     """The values of the field ``name`` that ``shape`` is measured with; empty where it is left out."""
-    values = getattr(axes, f"{name}s")
+    values = getattr(axes, AXIS_OF[name])
     if name not in shape.fields:
         return values
     pinned = shape.fields[name]
@@ -89,11 +91,9 @@ def _choose_values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
 
 def _compare_layers(shape: Shape, settings: Mapping[str, str]) -> Comparison:
     """The comparison of a dense and a separable layer of ``shape``, with the parts that it asks for."""
-    dense_layer, separable_layer = "conv2d", "separable_conv2d"
-    if shape.is_1d:
-        dense_layer, separable_layer = "conv1d", "separable_conv1d"
+    dense_layer = "conv1d" if shape.is_1d else "conv2d"
     dense = ConvCase(layer=dense_layer, **{**shape.fields, **settings})
-    separable = replace(dense, layer=separable_layer)
+    separable = replace(dense, layer=SEPARABLE_OF[dense_layer])
     cases = [dense, separable]
     if shape.parts and not shape.is_1d:
         cases += split_parts(separable)

@@ -16,11 +16,10 @@ from bench.contract.remedies import (
     BFLOAT16,
     CHANNELS_LAST,
     DEPTHWISE_FOR_GROUPED,
-    JAX_JIT,
+    EAGER_COMPILERS,
     LARGER_BATCH,
     SMALLER_KERNEL,
     SPLIT_DEPTH_MULTIPLIER,
-    TF_FUNCTION,
     TORCH_COMPILE_OFF,
     XLA_OFF,
 )
@@ -43,12 +42,11 @@ class Remedy:
         return {"name": self.name, "case": self.case.as_dict(), "remedied": self.remedied.as_dict()}
 
 
-#: What takes a case to graph mode, by backend and by the mode that it leaves. JAX's graph mode is XLA, and
+#: What takes a case to graph mode, by the mode that it leaves and by backend. JAX's graph mode is XLA, and
 #: PyTorch's is eager: where nothing would change, there is no remedy.
 _TO_GRAPH = {
-    "tensorflow": {"xla": XLA_OFF, "eager": TF_FUNCTION},
-    "jax": {"eager": JAX_JIT},
-    "torch": {"xla": TORCH_COMPILE_OFF},
+    "xla": {"tensorflow": XLA_OFF, "torch": TORCH_COMPILE_OFF},
+    "eager": EAGER_COMPILERS,
 }
 #: The shape that every arm starts from, in training.
 _CENTRE = ConvCase(layer="separable_conv2d", direction="train")
@@ -75,7 +73,7 @@ def suggest_remedies(case: ConvCase, backend: str) -> Iterator[Remedy]:
     def change(name: str, **changes: Any) -> Remedy:
         return Remedy(name, case, dataclasses.replace(case, **changes))
 
-    to_graph = _TO_GRAPH.get(backend, {}).get(case.mode)
+    to_graph = _TO_GRAPH.get(case.mode, {}).get(backend)
     if to_graph:
         yield change(to_graph, mode="graph")
     if case.dtype == "float16":

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.contract.cases import FIELDS, ConvCase, quote
+from bench.contract.cases import FIELDS, LAYERS_1D, ConvCase
+from bench.contract.printable import quote
 from bench.plan.comparisons import Shape
 
 #: A device is chosen on the command line, where it can be checked.
@@ -121,7 +122,7 @@ def _make_shape(where: str, row: dict[str, Any]) -> Shape:
             raise ShapeFileError(f"{where}, column {name!r}: {error}") from error
     title = fields.pop("name", "")
     layer = fields.pop("layer", "conv2d")
-    if layer in ("conv1d", "separable_conv1d"):
+    if layer in LAYERS_1D:
         fields = _flatten(fields)
     try:
         case = ConvCase(layer, **fields)

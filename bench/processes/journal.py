@@ -100,10 +100,13 @@ class Journal:
         self._append({"left": self._key(name)})
         self._watch(self._path, None, name)
 
-    def keep(self, name: str, value: Any) -> None:
-        """Record what came of ``name``. It is on the disk when this returns."""
+    def keep(self, name: str, value: Any, *, has_samples: bool) -> None:
+        """Record what came of ``name``. It is on the disk when this returns.
+
+        ``has_samples`` tells a measurement from the reason why there is none.
+        """
         key = self._key(name)
-        self._append({"kept": key, "name": name, "value": value})
+        self._append({"kept": key, "name": name, "value": value, "has_samples": has_samples})
         self._kept[key] = value
         self._used.add(key)
         self._watch(self._path, None, name)

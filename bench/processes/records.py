@@ -8,7 +8,7 @@ A record is one of::
     {"run": {...}, "context": ...}                  a process began or went on; what it was asked for
     {"begun": key, "name": ...}                     this is being measured now
     {"left": key}                                   and failed, with an error that its test shows
-    {"kept": key, "name": ..., "value": {...}}      and this is what came of it
+    {"kept": key, "name": ..., "value": {...}, "has_samples": true}     and this is what came of it
     {"died": key, "signal": 9, "timeout": null, "status": null}     the process did, as its supervisor saw
 """
 
@@ -60,11 +60,17 @@ def count_kept(path: Path) -> int:
 
 def count_successes(path: Path) -> int:
     """How many of these have samples. The others say why there are none."""
-    return sum("kept" in record and _has_samples(record["value"]) for record in read_records(path))
+    return sum("kept" in record and _has_samples(record) for record in read_records(path))
 
 
-def _has_samples(value: Any) -> bool:
-    """``value`` is the outcome of one case, or maps cases to their outcomes."""
+def _has_samples(record: Mapping[str, Any]) -> bool:
+    """Whether the measurement in ``record`` has samples.
+
+    Older journals do not say so. There the value is the outcome of one case, or maps cases to their outcomes.
+    """
+    if "has_samples" in record:
+        return record["has_samples"]
+    value = record["value"]
     if not isinstance(value, dict):
         return False
     outcomes = [value, *value.values()]

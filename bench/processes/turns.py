@@ -30,13 +30,13 @@ class Turns:
         if self._supervisor:
             self._supervisor.ask(start=True)
 
-    def arrive(self, position: int, count: int) -> str | None:
-        """Wait until the comparison at ``position`` of ``count`` is measured; the turn is then to get ready.
+    def arrive(self, place: int, count: int) -> str | None:
+        """Wait until the comparison at ``place`` of ``count`` is measured; the turn is then to get ready.
 
         Returns a name that all share who measure it together; ``None`` for a process alone.
         """
         if self._supervisor:
-            return self._supervisor.ask(arrive=position, count=count)["together"]
+            return self._supervisor.ask(arrive=place, count=count)["together"]
         return None
 
     def wait_for_turn(self, enough: bool) -> bool:

@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.contract.printable import make_printable
 from bench.frameworks.native_errors import LAST_WORDS
 from bench.processes.deaths import Death, name_signal, record_death
 from bench.processes.records import count_successes
 from bench.processes.supervised import PARENT_VARIABLE, SOCKET_VARIABLE
 
+#: A comparison may take so many seconds, unless the user says otherwise.
+DEFAULT_CASE_TIMEOUT = 600.0
 #: How many lines are shown of what native code printed last.
 _LAST_LINES = 8
 #: How long a process that hangs may take to show where.
@@ -108,11 +111,23 @@ class WatchedProcess:
     def send(self, **message: Any) -> None:
         """Answer what the process asked. It has its whole time from now on, for until now it waited."""
         self._since = time.monotonic()
-        with contextlib.suppress(BrokenPipeError):  # it is dead, as the next receive will say
+        # It may be dead, as the next receive will say.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self) -> dict[str, Any] | Ending:
         """Wait for what the process asks next, or for its end. Meanwhile, watch what it measures."""
+        message = self._wait_for_message()
+        if isinstance(message, Ending):
+            self._close()
+        return message
+
+    def kill(self) -> None:
+        """End the process at once, if it still runs."""
+        self._kill()
+        self._close()
+
+    def _wait_for_message(self) -> dict[str, Any] | Ending:
         while True:
             try:
                 line = self._read_line()
@@ -128,16 +143,23 @@ class WatchedProcess:
             else:
                 return message
 
-    def kill(self) -> None:
-        """End the process at once, if it still runs."""
+    def _kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def _close(self) -> None:
+        """Close the socket, and remove the file of last words: the process is gone."""
+        self._socket.close()
+        self._last_words.close()
 
     def _read_line(self) -> bytes | None:
         """The next line; ``None`` at the end. Raises ``TimeoutError`` where the process took too long."""
         while b"\n" not in self._received:
             self._socket.settimeout(self._compute_time_left())
-            received = self._socket.recv(65536)
+            try:
+                received = self._socket.recv(65536)
+            except ConnectionResetError:  # it died with an answer that it had not read
+                return None
             if not received:
                 return None
             self._received += received
@@ -161,7 +183,7 @@ class WatchedProcess:
         try:
             self._process.wait(_LAST_WORDS_SECONDS)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._kill()
         ending = Ending(status=1, timeout=self._case_timeout, name=self._name, goodbye=True)
         return self._record_ending(ending)
 
@@ -188,9 +210,4 @@ class WatchedProcess:
 
     def _read_last_words(self) -> tuple[str, ...]:
         said = Path(self._last_words.name).read_text(encoding="utf-8", errors="replace")
-        return tuple(_make_printable(line) for line in said.strip().splitlines()[-_LAST_LINES:])
-
-
-def _make_printable(text: str) -> str:
-    """``text`` without what would change a terminal."""
-    return "".join(letter if letter.isprintable() or letter == "\t" else "?" for letter in text)
+        return tuple(make_printable(line, keep="\t") for line in said.strip().splitlines()[-_LAST_LINES:])

@@ -8,9 +8,9 @@ from typing import Any
 
 from bench.frameworks.interface import Framework
 from bench.frameworks.loading import choose_devices, load_framework
-from bench.machine import onednn
 from bench.machine.disturbance import measure_busy_share
-from bench.machine.environment import describe_environment
+from bench.machine.environment import collect_environment
+from bench.session import onednn_probe
 from bench.workloads.faults import describe_faults
 
 
@@ -31,10 +31,10 @@ def load_and_describe(devices: Sequence[str], faults: Mapping[str, Mapping[str, 
     # First: loading a framework keeps the processor busy.
     busy_at_start = measure_busy_share()
     # oneDNN answers while the framework loads here.
-    with onednn.Probe() as probe:
+    with onednn_probe.Probe() as probe:
         framework = load_framework()
         chosen = choose_devices(devices, framework.list_devices())
-        environment = describe_environment(
+        environment = collect_environment(
             {**framework.describe(), **describe_faults(faults)},
             framework.name,
             probe.answer(),

@@ -15,8 +15,12 @@ import pytest
 from bench.contract.cases import DIRECTIONS, DTYPES, MODES
 from bench.mnist.models import MODELS
 from bench.plan import grids
+from bench.processes.watched_process import DEFAULT_CASE_TIMEOUT
 from bench.timing.lockstep import Budget
 from bench.tracing.choosing import parse_choice
+
+#: The article's own numbers, which ``bench_mnist.py`` takes where it is asked for by name.
+_ARTICLE_EPOCHS, _ARTICLE_REPEATS = 25, 5
 
 #: This suite's options that take a value: what --help calls the value, and says of it.
 _VALUED = {
@@ -31,15 +35,15 @@ _VALUED = {
         "after timing, trace into traces/: 'all' cases, the layers of the 'slow' comparisons, of the N "
         "slowest, or of the 'telling' ones (those that the grid marks, and the slowest)",
     ),
-    "epochs": ("N", "epochs of each MNIST training (25, like the article's)"),
-    "repeats": ("N", "how often each MNIST model is trained (5), or which repeats (4-5)"),
+    "epochs": ("N", f"epochs of each MNIST training ({_ARTICLE_EPOCHS}, like the article's)"),
+    "repeats": ("N", f"how often each MNIST model is trained ({_ARTICLE_REPEATS}), or which repeats (4-5)"),
     "models": ("A,B", f"only these MNIST models: {', '.join(MODELS)}"),
     "samples": ("N", "train on the first N samples only: a trial"),
     "mnist": ("PATH", "where MNIST is (default: Keras's cache, or a download)"),
     "resume-from": ("JOURNAL", "go on with a run that was set aside in this file"),
     "case-timeout": (
         "SECONDS",
-        "end a comparison that takes longer (600), record it as failed, and go on",
+        f"end a comparison that takes longer ({DEFAULT_CASE_TIMEOUT:g}), record it as failed, and go on",
     ),
     "shuffle-seed": ("N", "the order of comparisons (default: from the clock)"),
 }
@@ -49,8 +53,6 @@ _FLAGS = {
     "resume": "go on with a run that was killed, where it was killed",
     "discard": "give up what unfinished runs in this environment have kept",
 }
-#: The article's own numbers, which ``bench_mnist.py`` takes where it is asked for by name.
-_ARTICLE_EPOCHS, _ARTICLE_REPEATS = 25, 5
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def declare_options(group: pytest.OptionGroup) -> None:
     ``choices``, ends in its usage, several lines, and exit code 4 instead of a sentence and exit code 2.
     """
     for name, (metavar, words) in _VALUED.items():
-        default = "600" if name == "case-timeout" else None
+        default = f"{DEFAULT_CASE_TIMEOUT:g}" if name == "case-timeout" else None
         group.addoption(f"--{name}", metavar=metavar, default=default, help=words)
     for name, words in _FLAGS.items():
         group.addoption(f"--{name}", action="store_true", help=words)

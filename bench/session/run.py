@@ -78,7 +78,7 @@ class Run:
             lambda: data.load_mnist(path),
             self.environment,
             self.options.storage / "mnist",
-            first=self.options.samples,
+            sample_count=self.options.samples,
         )
 
     def _create_measurements(self) -> Measurements:

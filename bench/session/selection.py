@@ -10,7 +10,7 @@ from bench.contract.cases import DTYPES, MODES, ConvCase
 from bench.contract.claims import Trial, list_contrasts
 from bench.mnist.models import MODELS
 from bench.plan.ceilings import Ceiling, list_ceilings
-from bench.plan.comparisons import Axes, Comparison, Shape, expand
+from bench.plan.comparisons import AXIS_OF, Axes, Comparison, Shape, expand
 from bench.plan.grids import load_grid
 from bench.plan.remedies import Remedy, list_remedies
 from bench.plan.shape_files import read_shapes
@@ -66,11 +66,10 @@ def choose_comparisons(
 
     Raises ``ValueError`` where none is left, or where Keras lacks an activation.
     """
-    axes = {"directions": options.directions, "modes": options.modes, "dtypes": options.dtypes}
-    chosen = {name: values for name, values in axes.items() if values}
-    comparisons = expand(
-        shapes, Axes(devices, **chosen, chosen=frozenset(name.removesuffix("s") for name in chosen))
-    )
+    asked = {"direction": options.directions, "mode": options.modes, "dtype": options.dtypes}
+    chosen = {field: values for field, values in asked.items() if values}
+    values_by_axis = {AXIS_OF[field]: values for field, values in chosen.items()}
+    comparisons = expand(shapes, Axes(devices, **values_by_axis, chosen=frozenset(chosen)))
     if not comparisons:
         raise ValueError(f"nothing is left of {grid} with these directions, modes, dtypes and devices")
     refuse_unknown_activations(case for comparison in comparisons for case in comparison.cases)
@@ -96,7 +95,7 @@ def select(
         ceilings={ceiling.id: ceiling for ceiling in ceilings},
         remedies={remedy.id: remedy for remedy in remedies},
         contrasts={contrast.id: contrast for contrast in contrasts},
-        trainings=choose_trainings(options),
+        trainings=list_trainings(options),
     )
 
 
@@ -112,7 +111,7 @@ def choose_ceilings(cases: Sequence[ConvCase]) -> tuple[Ceiling, ...]:
     )
 
 
-def choose_trainings(options: Options) -> dict[str, tuple[str, int]]:
+def list_trainings(options: Options) -> dict[str, tuple[str, int]]:
     """The MNIST trainings. Whoever asks for certain shapes asks for none, unless by name."""
     if not options.mnist_in_full and (options.grid or options.shapes):
         return {}

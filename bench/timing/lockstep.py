@@ -7,7 +7,7 @@ follow itself, so another one is called first. Without that switch its slice cam
 in larger groups only the first and the last would ever gain. Ratios are taken between slices of the same
 turn.
 
-Nothing here knows of frameworks or pytest; the clock is an argument.
+Nothing here depends on a framework or on pytest; the clock is an argument.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-Call = Callable[[], object]
+from bench.frameworks.interface import Call
+
 Clock = Callable[[], float]
 
 #: A full budget is cut into about this many turns: short enough slices to share the machine's
@@ -103,7 +104,7 @@ def stop_when_enough(enough: bool) -> bool:
     return not enough
 
 
-def measure_in_turns(
+def measure_in_lockstep(
     calls: Sequence[Call],
     budget: Budget,
     clock: Clock,

@@ -20,7 +20,7 @@ from bench.timing.lockstep import (
     Clock,
     Samples,
     compute_paired_ratio,
-    measure_in_turns,
+    measure_in_lockstep,
     stop_when_enough,
 )
 from bench.timing.outcome import Died, Outcome, name_lasting_error
@@ -79,8 +79,8 @@ class Measurements:
             outcome = self.settle_workload(self.prepare(case))
             calls = [original.workload.call, outcome.workload.call]
             start = Reading.now(case.device)
-            base_samples, samples = measure_in_turns(calls, self.budget, self.clock)
-            outcome.noise = Disturbance.between(start, Reading.now(case.device))
+            base_samples, samples = measure_in_lockstep(calls, self.budget, self.clock)
+            outcome.disturbance = Disturbance.between(start, Reading.now(case.device))
             outcome.samples = samples
             outcome.paired = compute_paired_ratio(samples, base_samples)
             return outcome
@@ -92,7 +92,7 @@ class Measurements:
 
         def measure() -> Outcome:
             outcome = self.settle_workload(prepare())
-            outcome.samples = measure_in_turns([outcome.workload.call], self.budget, self.clock)[0]
+            outcome.samples = measure_in_lockstep([outcome.workload.call], self.budget, self.clock)[0]
             return outcome
 
         return self._measure_once(name, measure)
@@ -121,7 +121,7 @@ class Measurements:
             return Outcome.from_dict(kept)
         with self._record_running(name):
             outcome = measure()
-        self.journal.keep(name, outcome.as_dict())
+        self.journal.keep(name, outcome.as_dict(), has_samples=outcome.samples is not None)
         return outcome
 
     def _measure_comparison(self, comparison: Comparison) -> dict[ConvCase, Outcome]:
@@ -137,7 +137,11 @@ class Measurements:
             outcome.error is None or name_lasting_error(outcome.error) for outcome in outcomes.values()
         )
         if self.journal and can_be_kept:
-            self.journal.keep(name, {case.id: outcome.as_dict() for case, outcome in outcomes.items()})
+            self.journal.keep(
+                name,
+                {case.id: outcome.as_dict() for case, outcome in outcomes.items()},
+                has_samples=any(outcome.samples is not None for outcome in outcomes.values()),
+            )
         return outcomes
 
     def _measure_together(
@@ -159,13 +163,13 @@ class Measurements:
                 calls.append(copy.workload.call)
         try:
             with self._record_running(name):
-                samples, noise = self._measure_calls(calls, cases[0].device)
+                samples, disturbance = self._measure_calls(calls, cases[0].device)
         except Died as error:
             return {case: Outcome(error=error) for case in cases}
         # A control's samples come last, and have no outcome of their own.
         for outcome, taken in zip(ready.values(), samples, strict=False):
             outcome.samples = taken
-            outcome.noise = noise
+            outcome.disturbance = disturbance
             outcome.together = together
         if dense:
             _pair_with_dense(ready, dense, copies=samples[len(ready) :])
@@ -177,7 +181,7 @@ class Measurements:
         """The samples of ``calls``, and what disturbed the machine while they were taken."""
         wait_for_turn = self.turns.wait_for_turn if self.turns else stop_when_enough
         start = Reading.now(device)
-        samples = measure_in_turns(calls, self.budget, self.clock, wait_for_turn)
+        samples = measure_in_lockstep(calls, self.budget, self.clock, wait_for_turn)
         return samples, Disturbance.between(start, Reading.now(device))
 
     def _prepare_case(self, case: ConvCase) -> Outcome:

@@ -40,7 +40,8 @@ class Outcome:
     paired: PairedRatio | None = None
     #: A second copy of this layer to this layer.
     control: PairedRatio | None = None
-    noise: Disturbance | None = None
+    #: Of the machine, while it was measured.
+    disturbance: Disturbance | None = None
     #: A name that environments share whose slices were measured in the same turns; ``None`` for one alone.
     together: str | None = None
 
@@ -53,7 +54,7 @@ class Outcome:
             "unchecked": self.workload.unchecked,
             "warmup_calls": self.settling.calls,
             "settled": self.settling.settled,
-            "noise": self.noise.as_dict() if self.noise else None,
+            "noise": self.disturbance.as_dict() if self.disturbance else None,
             "turns": {"together": self.together, "seconds": self.samples.slices} if self.samples else None,
         }
 
@@ -76,14 +77,14 @@ class Outcome:
                 return cls(error=kind(fields[word]))
         paired = fields["paired"]
         control = fields["control"]
-        noise = fields["noise"]
+        disturbance = fields["noise"]
         return cls(
             workload=Workload(_refuse_to_run, fields["first_call_seconds"], fields["unchecked"]),
             settling=Settling(fields["warmup_calls"], fields["settled"]),
             samples=Samples(fields["iterations"], fields["rounds"], fields["turns"]["seconds"]),
             paired=PairedRatio.from_dict(paired) if paired else None,
             control=PairedRatio.from_dict(control) if control else None,
-            noise=Disturbance.from_dict(noise) if noise else None,
+            disturbance=Disturbance.from_dict(disturbance) if disturbance else None,
             together=fields["turns"]["together"],
         )
 
@@ -91,7 +92,7 @@ class Outcome:
         """What a person should be warned about, in the words of :mod:`bench.machine.advice`."""
         reasons = {
             advice.UNSETTLED: not self.settling.settled,
-            advice.CONTAMINATED: bool(self.noise and self.noise.contaminated),
+            advice.CONTAMINATED: bool(self.disturbance and self.disturbance.contaminated),
             advice.FEW_ROUNDS: bool(self.samples and len(self.samples.rounds) < advice.ENOUGH_ROUNDS),
         }
         return [reason for reason, holds in reasons.items() if holds]

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench.contract.cases import ConvCase
-from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, STEP_NAME
+from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, STEP_NAME, Capture
 from bench.frameworks.interface import Call, Framework
 from bench.frameworks.loading import load_framework
 from bench.timing.settling import settle
@@ -68,16 +68,16 @@ def _trace(case: ConvCase, call: Call, steps: int, folder: Path, framework: Fram
     untraced, _ = _time_steps(call, steps, lambda number: contextlib.nullcontext())
     with framework.trace(folder):
         traced, caller_cpu = _time_steps(call, steps, lambda number: framework.mark_step(STEP_NAME, number))
-    facts = {
-        "case": case.as_dict(),
-        "steps": steps,
-        "inter_op_threads": 1,
-        "untraced_step_seconds": untraced,
-        "traced_step_seconds": traced,
-        "caller_cpu_seconds": caller_cpu,
-    }
+    captured = Capture(
+        case=case,
+        steps=steps,
+        inter_op_threads=1,
+        untraced_step_seconds=tuple(untraced),
+        traced_step_seconds=tuple(traced),
+        caller_cpu_seconds=tuple(caller_cpu),
+    )
     # Written last: a folder with this file is complete.
-    (folder / CAPTURE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    (folder / CAPTURE).write_text(json.dumps(captured.as_dict(), indent=1), encoding="utf-8")
 
 
 def _time_steps(

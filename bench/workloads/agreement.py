@@ -17,7 +17,13 @@ import numpy as np
 from bench.contract.cases import SPLIT, ConvCase
 from bench.frameworks.interface import Framework, Unsupported, summarize_error
 from bench.workloads.layers import build_layer
-from bench.workloads.reference import Activate, Sample, choose_activation, compute_expected, draw_sample
+from bench.workloads.reference import (
+    Activate,
+    LayerTensors,
+    choose_activation,
+    compute_expected,
+    draw_tensors,
+)
 from bench.workloads.small_cases import find_small_case
 
 #: An activation's slope that changes by more than this, within what rounding may do, has a kink there.
@@ -53,7 +59,7 @@ def _find_problem(framework: Framework, case: ConvCase) -> tuple[str | None, str
     Cases that differ only in sizes share one answer.
     """
     layer = build_layer(framework, case)
-    given = draw_sample(case, [tuple(weight.shape) for weight in layer.get_weights()])
+    given = draw_tensors(case, [tuple(weight.shape) for weight in layer.get_weights()])
     activate = None
     if case.activation not in (None, "relu"):
         activate = functools.partial(framework.compute_activation, case.activation)
@@ -76,7 +82,7 @@ def _find_problem(framework: Framework, case: ConvCase) -> tuple[str | None, str
 
 
 def _adds_bias_along_width(
-    case: ConvCase, found: Sequence[np.ndarray], given: Sample, activate: Activate | None
+    case: ConvCase, found: Sequence[np.ndarray], given: LayerTensors, activate: Activate | None
 ) -> bool:
     """Whether the output is what Keras makes of channels first where the width equals the filters."""
     if case.direction == "backward" or not case.use_bias or case.layer == SPLIT:
@@ -91,7 +97,7 @@ def _adds_bias_along_width(
     return bool((np.abs(found[0].reshape(wrong.shape) - wrong) <= allowed).all())
 
 
-def shrink_to_unsaturated(case: ConvCase, given: Sample) -> Sample:
+def shrink_to_unsaturated(case: ConvCase, given: LayerTensors) -> LayerTensors:
     """``given`` with inputs and biases so small that no activation is flat at what comes before it.
 
     Where one is (tanh of 20), its gradient is the difference of two numbers that half precision cannot tell
@@ -105,7 +111,7 @@ def shrink_to_unsaturated(case: ConvCase, given: Sample) -> Sample:
     return dataclasses.replace(given, x=given.x * scale, weights=tuple(weights))
 
 
-def avoid_kinks(case: ConvCase, given: Sample, activate: Activate) -> Sample:
+def avoid_kinks(case: ConvCase, given: LayerTensors, activate: Activate) -> LayerTensors:
     """``given`` without output gradient where the activation's own gradient is about to jump.
 
     There rounding decides, and whatever the framework computes is as right as anything else. Raises
@@ -124,7 +130,7 @@ def avoid_kinks(case: ConvCase, given: Sample, activate: Activate) -> Sample:
 
 
 def find_disagreement(
-    case: ConvCase, found: Sequence[np.ndarray], given: Sample, activate: Activate | None = None
+    case: ConvCase, found: Sequence[np.ndarray], given: LayerTensors, activate: Activate | None = None
 ) -> str | None:
     """Where ``found`` is not what is expected, in words; ``None`` where it is."""
     expected = compute_expected(case, given, activate)
@@ -163,7 +169,7 @@ def _find_largest(values: np.ndarray) -> float:
     return max(float(np.abs(values).max()), 1e-12)
 
 
-def _compute_wobble(case: ConvCase, given: Sample, activate: Activate) -> np.ndarray:
+def _compute_wobble(case: ConvCase, given: LayerTensors, activate: Activate) -> np.ndarray:
     """What the activation makes of the rounding that is allowed before it: much, where it jumps."""
     before = _compute_before_activation(case, given)
     step = TOLERANCES[case.dtype] * float(np.abs(before).max())
@@ -173,7 +179,7 @@ def _compute_wobble(case: ConvCase, given: Sample, activate: Activate) -> np.nda
     return np.abs(above - here) + np.abs(below - here)
 
 
-def _compute_before_activation(case: ConvCase, given: Sample) -> np.ndarray:
+def _compute_before_activation(case: ConvCase, given: LayerTensors) -> np.ndarray:
     """The output, as it would be without activation."""
     (output,) = compute_expected(dataclasses.replace(case, direction="forward", activation=None), given)
     return output

@@ -16,8 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.contract.cases import ConvCase, quote
+from bench.contract.cases import ConvCase
+from bench.contract.faults import FAULTS, SLOWDOWN
 from bench.contract.fingerprint import compute_digest
+from bench.contract.printable import quote
 from bench.frameworks.interface import Call
 
 VARIABLE = "BENCH_FAULTS"
@@ -40,7 +42,7 @@ def load_faults() -> dict[str, Mapping[str, Any]]:
     for case_id, fault in found.items():
         if not _is_sensible(fault):
             raise ValueError(
-                f'{VARIABLE}: {name}: {quote(case_id)} needs a fault such as {{"slowdown": 0.1}}, '
+                f'{VARIABLE}: {name}: {quote(case_id)} needs a fault such as {{"{SLOWDOWN}": 0.1}}, '
                 f'{{"hang": true}}, {{"signal": 9}} or {{"exit": 1}}, not {quote(fault)}'
             )
     return found
@@ -62,12 +64,12 @@ def _can_be_set(name: str, value: Any) -> bool:
         return isinstance(value, int) and 0 <= value < 256
     if name == "signal":
         return isinstance(value, int) and 0 < value < signal.NSIG
-    return name == "slowdown" and isinstance(value, int | float) and 0 <= value < math.inf
+    return name == SLOWDOWN and isinstance(value, int | float) and 0 <= value < math.inf
 
 
 def describe_faults(faults: Mapping[str, Any]) -> dict[str, str]:
     """The fact of the environment that says with which faults a run was made; none without."""
-    return {"faults": compute_digest(faults)} if faults else {}
+    return {FAULTS: compute_digest(faults)} if faults else {}
 
 
 def inject_fault(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, Any]]) -> Call:
@@ -82,7 +84,7 @@ def inject_fault(call: Call, case: ConvCase, faults: Mapping[str, Mapping[str, A
         os._exit(fault["exit"])
     if fault.get("hang"):
         time.sleep(10**9)
-    share = 1 + float(fault.get("slowdown", 0.0))
+    share = 1 + float(fault.get(SLOWDOWN, 0.0))
 
     def call_slowly() -> object:
         start = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any
 from bench.contract.cases import GROUPED, SPLIT, ConvCase
 from bench.frameworks.interface import Framework, Unsupported
 
-#: Of all random numbers: weights, inputs, output gradients.
+#: Of all random numbers: weights, inputs, output gradients; MNIST trainings count up from it.
 SEED = 20190924
 
 

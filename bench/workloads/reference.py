@@ -17,7 +17,7 @@ Activate = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Sample:
+class LayerTensors:
     """Inputs and weights of a case as float64 arrays, in the case's data format and Keras's order."""
 
     #: The input, and the gradient of the output.
@@ -26,7 +26,7 @@ class Sample:
     weights: tuple[np.ndarray, ...]
 
 
-def draw_sample(case: ConvCase, shapes: Sequence[tuple[int, ...]]) -> Sample:
+def draw_tensors(case: ConvCase, shapes: Sequence[tuple[int, ...]]) -> LayerTensors:
     """Random values that every dtype holds exactly: multiples of 1/8 between -2 and 2.
 
     ``shapes`` are those of Keras's weights.
@@ -36,7 +36,7 @@ def draw_sample(case: ConvCase, shapes: Sequence[tuple[int, ...]]) -> Sample:
     def draw(shape: tuple[int, ...]) -> np.ndarray:
         return random.integers(-16, 17, shape) / 8.0
 
-    return Sample(
+    return LayerTensors(
         x=draw(compute_tensor_shape(case, case.height, case.width, case.in_channels)),
         dy=draw(compute_tensor_shape(case, *case.output_size, case.filters)),
         weights=tuple(draw(shape) for shape in shapes),
@@ -58,7 +58,9 @@ def _activate_nothing(y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.nda
     return y, dy
 
 
-def compute_expected(case: ConvCase, given: Sample, activate: Activate | None = None) -> list[np.ndarray]:
+def compute_expected(
+    case: ConvCase, given: LayerTensors, activate: Activate | None = None
+) -> list[np.ndarray]:
     """What the case's call shall return: the output, then gradients of input and weights, as far as asked.
 
     ``activate`` is the case's activation where it is neither relu nor none.
@@ -90,7 +92,7 @@ def compute_expected(case: ConvCase, given: Sample, activate: Activate | None = 
     return gradients if case.direction == "backward" else [output, *gradients]
 
 
-def _compute_split(case: ConvCase, given: Sample, activate: Activate | None) -> list[np.ndarray]:
+def _compute_split(case: ConvCase, given: LayerTensors, activate: Activate | None) -> list[np.ndarray]:
     """The same for m depthwise layers with a multiplier of 1, side by side, and a pointwise one.
 
     They are a separable layer, but for the order of the channels in between: (multiplier, channel) instead
@@ -107,8 +109,8 @@ def _compute_split(case: ConvCase, given: Sample, activate: Activate | None) -> 
     pointwise = reorder(weights[many], many, case.in_channels)
     separable_weights = (depthwise, pointwise, *weights[many + 1 :])
     separable = dataclasses.replace(case, layer="separable_conv2d")
-    sample = dataclasses.replace(given, weights=separable_weights)
-    results = compute_expected(separable, sample, activate)
+    tensors = dataclasses.replace(given, weights=separable_weights)
+    results = compute_expected(separable, tensors, activate)
     if case.direction == "forward":
         return results
     # The gradients of the weights come last: depthwise, pointwise and perhaps bias.

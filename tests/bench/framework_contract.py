@@ -9,7 +9,7 @@ import pytest
 from bench.contract.cases import DIRECTIONS, DTYPES, MODES, TENSORFLOAT32, ConvCase
 from bench.frameworks.interface import Unsupported
 from bench.frameworks.loading import load_framework
-from bench.machine.environment import describe_environment
+from bench.machine.environment import collect_environment
 from bench.plan.ceilings import EMPTY_CALL, list_ceilings
 from bench.workloads.agreement import Disagreement, check_agreement
 from bench.workloads.preparing import prepare
@@ -86,7 +86,7 @@ def test_two_workloads_of_a_case_compute_the_same():
 
 
 def test_the_environment_can_be_saved_and_says_what_the_modes_are():
-    facts = describe_environment(FRAMEWORK.describe(), FRAMEWORK.name, None, 0.0)
+    facts = collect_environment(FRAMEWORK.describe(), FRAMEWORK.name, None, 0.0)
     assert json.loads(json.dumps(facts)) == facts
     assert facts["backend"] == FRAMEWORK.name
     assert facts[FRAMEWORK.name][0].isdigit()

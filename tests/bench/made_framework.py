@@ -11,7 +11,8 @@ import types
 from contextlib import nullcontext
 
 from bench.frameworks import loading
-from bench.machine import disturbance, onednn
+from bench.machine import disturbance
+from bench.session import onednn_probe
 from bench.workloads import agreement, preparing
 from bench.workloads.preparing import Workload
 
@@ -64,5 +65,5 @@ sys.modules["keras"] = types.SimpleNamespace(__version__="0")
 loading.load_framework = Made
 preparing.prepare = prepare
 agreement.check_agreement = lambda framework, case: None
-onednn.Probe = Probe
+onednn_probe.Probe = Probe
 disturbance.measure_busy_share = lambda: 0.0

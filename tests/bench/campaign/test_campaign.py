@@ -213,12 +213,35 @@ def test_what_pytest_refuses_ends_the_campaign_with_its_words(tmp_path):
 
 def test_progress_speaks_of_the_whole_campaign():
     now, lines = [0.0], []
-    progress = CampaignProgress(3, lambda: now[0], lines.append)
-    progress.replicate = 0
+    progress = CampaignProgress(3, 1, lambda: now[0], lines.append)
+    progress.begin_group(0, others=0)
     for place in range(10):
         now[0] = 10.0 * place
         progress.tell(place, 10)
     assert lines[0] == "  replicate 1 of 3: 2 of 10 comparisons, 0:20 gone, about 4:40 left"
+
+
+def test_progress_counts_the_environments_that_are_measured_one_by_one():
+    now, lines = [0.0], []
+    progress = CampaignProgress(2, 3, lambda: now[0], lines.append)
+    for group in range(3):
+        progress.begin_group(0, others=2 - group)
+        for place in range(4):
+            progress.tell(place, 4)
+            now[0] += 20.0
+    # Of 2 replicates of 3 environments of 4 comparisons, one is done, and then 5.
+    assert lines[0] == "  replicate 1 of 2: 1 of 4 comparisons, 0:20 gone, about 7:40 left"
+    assert lines[4] == "  replicate 1 of 2: 1 of 4 comparisons, 1:40 gone, about 6:20 left"
+
+
+def test_progress_leaves_out_the_environments_that_were_measured_before():
+    now, lines = [0.0], []
+    progress = CampaignProgress(1, 3, lambda: now[0], lines.append)
+    progress.begin_group(0, others=0)
+    for place in range(2):
+        now[0] = 20.0 * place
+        progress.tell(place, 4)
+    assert lines == ["  replicate 1 of 1: 1 of 4 comparisons, 0:20 gone, about 1:00 left"]
 
 
 def test_values_with_commas_and_colons_go_into_options_of_their_own():

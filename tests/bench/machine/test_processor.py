@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.kernel_files import read_kernel_file
 from bench.machine.processor import has_throttled, name_processor, read_governor, read_turbo
+from bench.machine.system_files import read_system_file
 
 CPUS = "sys/devices/system/cpu"
 
@@ -22,7 +22,7 @@ def test_the_processors_name_is_the_kernels_letter_for_letter(make_files, monkey
 
 def test_the_processors_name_is_what_cpuinfo_says_too():
     cpuinfo = pytest.importorskip("cpuinfo")
-    if "model name" not in (read_kernel_file(Path("/proc/cpuinfo")) or ""):
+    if "model name" not in (read_system_file(Path("/proc/cpuinfo")) or ""):
         pytest.skip("the kernel does not name this processor")
     assert name_processor() == cpuinfo.get_cpu_info()["brand_raw"]
 

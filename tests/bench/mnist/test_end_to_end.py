@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from analysis.mnist.trainings import choose_trainings
+from analysis.mnist.trainings import keep_judged_trainings
 from analysis.results.files import find_files
 from analysis.results.loading import load_results
 from bench.mnist import data
@@ -38,7 +38,7 @@ def train(folder, mnist, *options):
 
 def test_a_training_of_one_epoch_is_saved_as_a_row_that_keeps_the_contract(tmp_path, mnist):
     loaded, output = train(tmp_path, mnist, "--epochs", "1")
-    (row,) = choose_trainings(loaded).to_dict("records")
+    (row,) = keep_judged_trainings(loaded).to_dict("records")
     assert (row["model"], row["parameters"], row["epochs"]) == ("separable", 414_899, 1)
     assert row["samples"] == {"train": 1200, "validation": 300, "test": 1500}
     assert 0 <= row["test_accuracy"] <= 1
@@ -66,7 +66,7 @@ def test_a_training_killed_with_its_process_ends_like_an_unbroken_one(tmp_path, 
     assert list((tmp_path / "broken").rglob("*.npz"))
     resumed, output = train(tmp_path / "broken", mnist, "--epochs", "8")
     assert "epoch 1: " not in output
-    (one,), (other,) = (choose_trainings(found).to_dict("records") for found in (unbroken, resumed))
+    (one,), (other,) = (keep_judged_trainings(found).to_dict("records") for found in (unbroken, resumed))
     for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
         assert one["history"][name] == pytest.approx(other["history"][name], rel=1e-4), name
     assert one["test_loss"] == pytest.approx(other["test_loss"], rel=1e-4)

@@ -106,6 +106,21 @@ def test_what_was_kept_of_an_epoch_is_whole_or_starts_again(data, tmp_path):
     assert "cannot be read: separable starts again" in told[0]
 
 
+def test_no_time_left_is_told_before_any_was_spent(tmp_path):
+    told = []
+    broken = Experiment(1, made_mnist, ENVIRONMENT, tmp_path, sample_count=200)
+    broken.wanted = [("separable", 0)]
+    broken.train("separable", 0)
+    (kept,) = tmp_path.rglob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:-50])
+    again = Experiment(1, made_mnist, ENVIRONMENT, tmp_path, sample_count=200)
+    again.wanted = [("separable", 0)]
+    again.write = told.append
+    again.train("separable", 0)
+    assert told[0] == f"{kept} cannot be read: separable starts again"
+    assert "at most" in told[1]
+
+
 def test_a_finished_training_is_not_trained_again(data, tmp_path):
     repeat_of(data, tmp_path, names=("separable",)).train(1)
     told = []
@@ -139,7 +154,7 @@ def test_an_experiment_trains_a_repeat_once_for_all_its_models(tmp_path):
         loads.append(1)
         return made_mnist()
 
-    experiment = Experiment(1, load, ENVIRONMENT, tmp_path, first=200)
+    experiment = Experiment(1, load, ENVIRONMENT, tmp_path, sample_count=200)
     experiment.wanted = [("conv", 0), ("separable", 0), ("conv", 1)]
     experiment.write = told.append
     conv = experiment.train("conv", 0)
@@ -163,7 +178,7 @@ def test_epochs_of_another_environment_are_not_gone_on_with(data):
 def test_what_has_been_saved_is_trained_anew_by_the_next_run(tmp_path):
     told = []
     for _ in range(2):
-        experiment = Experiment(1, made_mnist, ENVIRONMENT, tmp_path, first=200)
+        experiment = Experiment(1, made_mnist, ENVIRONMENT, tmp_path, sample_count=200)
         experiment.wanted = [("separable", 0)]
         experiment.write = told.append
         experiment.train("separable", 0)
@@ -176,4 +191,10 @@ def test_what_has_been_saved_is_trained_anew_by_the_next_run(tmp_path):
 def test_epochs_of_another_geometry_are_not_gone_on_with(data, monkeypatch):
     own = compute_key(ENVIRONMENT, data, 25)
     monkeypatch.setattr("bench.mnist.experiment.SECOND_LAYER", {**SECOND_LAYER, "batch": 125})
+    assert own != compute_key(ENVIRONMENT, data, 25)
+
+
+def test_epochs_of_another_seed_are_not_gone_on_with(data, monkeypatch):
+    own = compute_key(ENVIRONMENT, data, 25)
+    monkeypatch.setattr("bench.mnist.experiment.SEED", 1)
     assert own != compute_key(ENVIRONMENT, data, 25)

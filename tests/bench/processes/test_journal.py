@@ -8,7 +8,7 @@ import pytest
 
 from bench.processes.deaths import Death, record_death
 from bench.processes.journal import Journal, JournalError, list_journals, restore_journal
-from bench.processes.records import count_kept, read_records
+from bench.processes.records import append_record, count_kept, count_successes, read_records
 
 CONTEXT = {"environment": "0123456789", "code": "abc"}
 
@@ -28,7 +28,7 @@ def filled(path, names="abc"):
     first = opened(path)
     for name in names:
         first.begin(name)
-        first.keep(name, {"rounds": [0.1, 1 / 3], "name": name})
+        first.keep(name, {"rounds": [0.1, 1 / 3], "name": name}, has_samples=True)
     first.close()
 
 
@@ -73,7 +73,7 @@ def test_a_journal_cut_off_anywhere_in_its_last_record_loses_that_one_and_goes_o
         path.write_bytes(content[:length])
         again = opened(path)
         assert [again.take_up(name) is not None for name in "abc"] == [True, True, False]
-        again.keep("c", {"again": True})
+        again.keep("c", {"again": True}, has_samples=True)
         again.close()
         assert opened(path).take_up("c") == {"again": True}
 
@@ -90,7 +90,7 @@ def test_damage_at_any_byte_of_the_last_record_loses_that_one_and_goes_on(path):
             assert [again.take_up(name) is not None for name in "ab"] == [True, True]
             # The end of the last line is all that can be lost without losing the record.
             assert again.take_up("c") is None or place == len(content) - 1
-            again.keep("c", {"again": True})
+            again.keep("c", {"again": True}, has_samples=True)
             again.close()
             assert opened(path).take_up("c") == {"again": True}
 
@@ -154,7 +154,7 @@ def test_a_full_disk_is_told_in_one_sentence_and_what_was_kept_stays(path, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(JournalError, match=r"cannot write .*\(No space left on device\).* --resume"):
-        again.keep("b", {})
+        again.keep("b", {}, has_samples=True)
     again.close()
     monkeypatch.undo()
     assert opened(path).take_up("a") is not None
@@ -171,7 +171,7 @@ def test_a_killed_process_leaves_whole_records(path, tmp_path):
         "import os, pathlib, sys\n"
         "from bench.processes.journal import Journal\n"
         "one = Journal(pathlib.Path(sys.argv[1]), {}, resume=True)\n"
-        "one.begin('a'); one.keep('a', [1.5]); one.begin('b'); os.kill(os.getpid(), 9)\n"
+        "one.begin('a'); one.keep('a', [1.5], has_samples=True); one.begin('b'); os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)])
     assert done.returncode == -9
@@ -185,7 +185,7 @@ def test_what_was_saved_is_given_up_and_the_rest_stays_for_a_later_run(path):
     later.begin_run({"id": "one"})
     later.take_up("a")
     later.begin("d")
-    later.keep("d", [1.0])
+    later.keep("d", [1.0], has_samples=True)
     assert later.forget_saved() == 2
     again = opened(path)
     assert [again.take_up(name) is not None for name in "abcd"] == [False, True, True, False]
@@ -199,7 +199,7 @@ def test_what_other_options_measured_stays_and_is_counted_apart(path):
     filled(path, "ab")
     others = opened(path, code="other")
     assert (others.count, count_kept(path)) == (0, 2)
-    others.keep("a", [2.0])
+    others.keep("a", [2.0], has_samples=True)
     assert others.forget_saved() == 2
     again = opened(path)
     assert (again.count, count_kept(path)) == (2, 2)
@@ -218,7 +218,7 @@ def test_a_journal_that_was_set_aside_is_never_overwritten(path):
 def test_a_journal_that_was_set_aside_can_be_taken_up_again(path):
     filled(path, "ab")
     aside = opened(path, resume=False)
-    aside.keep("c", [3.0])
+    aside.keep("c", [3.0], has_samples=True)
     aside.close()
     restore_journal(aside.abandoned, path, CONTEXT)
     again = opened(path)
@@ -290,3 +290,20 @@ def test_native_code_that_ends_the_process_twice_is_not_tried_again(path):
     for _ in range(2):
         record_death(path, keys[0], Death(status=1))
     assert opened(path).explain_refusal("a") == "ended the process 2 times (exit status 1)"
+
+
+def test_a_journal_says_which_measurements_have_samples(path):
+    one = opened(path)
+    one.keep("a", {"layer": {"rounds": [1.0]}}, has_samples=True)
+    one.keep("b", {"died": "killed the process 2 times"}, has_samples=False)
+    one.close()
+    assert count_kept(path) == 2
+    assert count_successes(path) == 1
+
+
+def test_samples_of_older_journals_are_known_by_their_rounds(tmp_path):
+    path = tmp_path / "old.journal"
+    with path.open("wb") as file:
+        for value in ({"rounds": [1.0]}, {"layer": {"rounds": [1.0]}}, {"layer": {"died": "twice"}}, [1.0]):
+            append_record(file, {"kept": "key", "name": "a", "value": value})
+    assert count_successes(path) == 2

@@ -20,7 +20,7 @@ def unfinished(tmp_path):
     """A folder with the journal of a run that was broken off after one measurement."""
     broken_off = keeping(tmp_path)
     assert broken_off.begin({"id": "first", "shuffle_seed": 7}) == []
-    broken_off.journal.keep("a", {"rounds": [1.0]})
+    broken_off.journal.keep("a", {"rounds": [1.0]}, has_samples=True)
     broken_off.journal.close()
     return tmp_path
 
@@ -94,7 +94,7 @@ def test_a_journal_to_resume_from_that_keeps_nothing_is_refused(tmp_path):
 def test_what_was_not_saved_stays_and_is_told(tmp_path, whole, saved, words):
     run = keeping(tmp_path)
     run.begin({})
-    run.journal.keep("a", {"rounds": [1.0]})
+    run.journal.keep("a", {"rounds": [1.0]}, has_samples=True)
     (line,) = run.end(whole=whole, saved=saved)
     assert line.startswith(words)
 
@@ -102,7 +102,7 @@ def test_what_was_not_saved_stays_and_is_told(tmp_path, whole, saved, words):
 def test_what_was_saved_is_kept_no_longer(tmp_path):
     run = keeping(tmp_path)
     run.begin({})
-    run.journal.keep("a", {"rounds": [1.0]})
+    run.journal.keep("a", {"rounds": [1.0]}, has_samples=True)
     assert run.end(whole=True, saved=True) == []
     assert list((tmp_path / "journal").glob("*.journal")) == []
 

@@ -6,7 +6,7 @@ from bench.session.selection import (
     choose_ceilings,
     choose_comparisons,
     choose_shapes,
-    choose_trainings,
+    list_trainings,
     select,
 )
 from tests.bench.session.test_options import parse
@@ -72,13 +72,13 @@ def test_ceilings_are_those_of_the_cases():
 
 
 def test_whoever_asks_for_shapes_gets_no_trainings_unless_by_name():
-    assert len(choose_trainings(parse())) == 8
-    assert choose_trainings(parse(grid="smoke")) == {}
-    by_name = choose_trainings(parse(grid="smoke", file_or_dir=["bench/bench_mnist.py"], models="conv"))
+    assert len(list_trainings(parse())) == 8
+    assert list_trainings(parse(grid="smoke")) == {}
+    by_name = list_trainings(parse(grid="smoke", file_or_dir=["bench/bench_mnist.py"], models="conv"))
     assert by_name == {f"conv-{number + 1}": ("conv", number) for number in range(5)}
 
 
 def test_a_repeat_is_known_by_its_number():
-    trainings = choose_trainings(parse(models="conv,separable", repeats="4-5"))
+    trainings = list_trainings(parse(models="conv,separable", repeats="4-5"))
     assert list(trainings) == ["conv-4", "separable-4", "conv-5", "separable-5"]
     assert trainings["separable-5"] == ("separable", 4)

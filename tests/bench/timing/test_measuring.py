@@ -99,6 +99,6 @@ def test_a_warning_is_given_for_each_thing_that_went_wrong(clock):
     session.budget = Budget(max_time=0.01, min_rounds=2)
     outcome = session.measure_case(Comparison("hasty", (DENSE,)), DENSE)
     assert outcome.list_warnings() == [advice.FEW_ROUNDS]
-    outcome.noise = Disturbance(steal=0.2, involuntary_switches=0)
+    outcome.disturbance = Disturbance(steal=0.2, involuntary_switches=0)
     outcome.settling = dataclasses.replace(outcome.settling, settled=False)
     assert outcome.list_warnings() == [advice.UNSETTLED, advice.CONTAMINATED, advice.FEW_ROUNDS]

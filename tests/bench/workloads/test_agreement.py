@@ -8,7 +8,7 @@ import pytest
 
 from bench.contract.cases import GROUPED, SPLIT, ConvCase
 from bench.workloads.agreement import find_disagreement
-from bench.workloads.reference import Sample, compute_expected, draw_sample
+from bench.workloads.reference import LayerTensors, compute_expected, draw_tensors
 from bench.workloads.small_cases import find_small_case
 
 OPTIONS = [
@@ -54,7 +54,7 @@ def shapes_of(case):
 
 
 def given_to(case):
-    return draw_sample(case, shapes_of(case))
+    return draw_tensors(case, shapes_of(case))
 
 
 def by_definition(case, x, weights):
@@ -125,9 +125,9 @@ def test_gradients_are_finite_differences(layer, options):
         for index in itertools.islice(np.ndindex(*gradient.shape), 0, None, 7):
             moved = [argument.copy() for argument in arguments]
             moved[place][index] += step
-            up = loss(Sample(moved[0], given.dy, tuple(moved[1:])))
+            up = loss(LayerTensors(moved[0], given.dy, tuple(moved[1:])))
             moved[place][index] -= 2 * step
-            down = loss(Sample(moved[0], given.dy, tuple(moved[1:])))
+            down = loss(LayerTensors(moved[0], given.dy, tuple(moved[1:])))
             slope = (up - down) / (2 * step)
             # Exactly at a kink both halves count; relu's gradient there is 0 by convention.
             if case.activation != "relu" or abs((up - 2 * loss(given) + down) / step) < 1e-9:
