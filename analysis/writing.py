@@ -56,37 +56,37 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     :class:`TakenError` where a name is taken by a file that no earlier call wrote, or that was changed
     since, and ``OSError`` where it cannot be written.
     """
-    earlier = _written_earlier(folder, contents)
+    earlier = _find_written_earlier(folder, contents)
     for name in contents:
         if not _is_own(folder / name, earlier.get(name, ())):
             raise TakenError(
                 f"{folder / name} was not written by a report, or was changed since: move it away, or choose "
                 "another --output"
             )
-    digests = {name: [_digest(content)] for name, content in contents.items()}
+    digests = {name: [_compute_digest(content)] for name, content in contents.items()}
     both = {name: [*earlier.get(name, ()), *digests.get(name, ())] for name in {**earlier, **digests}}
     # At no moment is there a file that the list does not know.
-    all_of_it = {LIST: _as_json(both), **contents}
+    all_of_it = {LIST: _format_list(both), **contents}
     replace_files({folder / name: content for name, content in all_of_it.items()})
     for name in earlier:
         old = folder / name
         if name not in contents and old.is_file() and _is_own(old, earlier[name]):
             old.unlink()
-    replace_files({folder / LIST: _as_json(digests)})
+    replace_files({folder / LIST: _format_list(digests)})
 
 
-def _written_earlier(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:
+def _find_written_earlier(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:
     """What an earlier report left in ``folder``, by name."""
     try:
         listed = json.loads((folder / LIST).read_text(encoding="utf-8"))
         return {name: list(map(str, digests)) for name, digests in listed.items() if _is_inside(name)}
     except FileNotFoundError:
-        return _of_before_there_were_lists(folder, contents)
+        return _find_written_without_list(folder, contents)
     except (ValueError, AttributeError, TypeError, RecursionError):
         return {}
 
 
-def _of_before_there_were_lists(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:
+def _find_written_without_list(folder: Path, contents: Iterable[str]) -> dict[str, list[str]]:
     """An older report is known by its summary; its files are those with the names of a report's."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -95,7 +95,7 @@ def _of_before_there_were_lists(folder: Path, contents: Iterable[str]) -> dict[s
     if not (isinstance(summary, dict) and {"fingerprint", "answer", "verdicts"} <= set(summary)):
         return {}
     files = (name for name in contents if (folder / name).is_file())
-    return {name: [_digest((folder / name).read_bytes())] for name in files}
+    return {name: [_compute_digest((folder / name).read_bytes())] for name in files}
 
 
 def _is_inside(name: str) -> bool:
@@ -107,12 +107,12 @@ def _is_inside(name: str) -> bool:
 def _is_own(path: Path, digests: Iterable[str]) -> bool:
     if not (path.exists() or path.is_symlink()):
         return True
-    return path.is_file() and _digest(path.read_bytes()) in digests
+    return path.is_file() and _compute_digest(path.read_bytes()) in digests
 
 
-def _digest(content: bytes) -> str:
+def _compute_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:20]
 
 
-def _as_json(names: Mapping[str, list[str]]) -> bytes:
+def _format_list(names: Mapping[str, list[str]]) -> bytes:
     return (json.dumps(names, indent=0, sort_keys=True) + "\n").encode()

@@ -14,8 +14,8 @@ from analysis.pairs.judging import ControlNoise, judge_ratios
 from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.statistics.estimates import Estimate
-from analysis.wording import speed
-from bench.contract.claims import FASTER, NOT_FASTER, SLOWER, Claim, Trial, load_claims
+from analysis.wording import format_speed
+from bench.contract.claims import NOT_FASTER, Claim, Trial, load_claims
 
 HOLDS, REFUTED, MIXED, UNDECIDED = "holds", "refuted", "mixed", "undecided"
 PARTLY, NOT_MEASURED = "partly measured", "not measured"
@@ -98,7 +98,7 @@ class ClaimAnswer:
 def judge_claims(results: Results, comparisons: pd.DataFrame, trainings: pd.DataFrame) -> list[ClaimAnswer]:
     """Every claim, on every device that was measured.
 
-    ``comparisons`` is of ``tabulate_pairs``, ``trainings`` of ``choose_trainings``.
+    ``comparisons`` is of ``tabulate_pairs``, ``trainings`` of ``keep_judged_trainings``.
     """
     judged = _judge_ratios_of_trials(results, comparisons)
     article = answer_article(trainings)
@@ -136,7 +136,7 @@ def _answer(
 
 
 def _describe_outcome(trial: Trial, ratio: Estimate, verdict: str) -> TrialOutcome:
-    words = speed(ratio.value, ratio.low, ratio.high)
+    words = format_speed(ratio.value, ratio.low, ratio.high)
     return TrialOutcome(
         as_claimed=is_as_claimed(trial, ratio, verdict),
         says=f"{trial.case.id} is {words} as {trial.base.id}",
@@ -161,11 +161,11 @@ def is_as_claimed(trial: Trial, ratio: Estimate, verdict: str) -> bool | None:
 
 def _is_so_many_times(trial: Trial, ratio: Estimate) -> bool | None:
     """Whether it is so many times as fast or slow; ``None`` where only a part of the interval is."""
-    if trial.expects == FASTER:
+    if trial.expects == verdicts.FASTER:
         border = 1 / trial.at_least
         is_beyond, is_short = ratio.high <= border, ratio.low > border
     else:
-        border = trial.at_least if trial.expects == SLOWER else 1 / trial.at_least
+        border = trial.at_least if trial.expects == verdicts.SLOWER else 1 / trial.at_least
         is_beyond, is_short = ratio.low >= border, ratio.high < border
     if is_beyond or is_short:
         return is_beyond

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,14 +9,12 @@ import pandas as pd
 
 from analysis.pairs.plane_and_arms import PlaneAndArms
 from analysis.pairs.remedies import HARMS, HELPS, NO_HELP
-from analysis.reasons.explanation import Explained
-from analysis.reasons.findings import UNEXPLAINED
 from analysis.statistics import verdicts
-from analysis.wording import number, speed
+from analysis.wording import LAYER_NAMES, format_number, format_speed, join_words
 from bench.contract.cases import DIRECTIONS
 from bench.contract.remedies import DENSE_INSTEAD
 
-#: Reasons and remedies that a sentence names; the sections have all.
+#: Remedies that a sentence names; the section has all.
 _NAMED = 4
 #: Named shapes that a sentence names.
 _NAMED_SHAPES = 6
@@ -26,8 +23,9 @@ _NAMED_SHAPES = 6
 def write_answer(pairs: pd.DataFrame, plane_and_arms: PlaneAndArms) -> list[str]:
     """What the comparisons in ``pairs`` (see ``tabulate_pairs``) say, as sentences with numbers.
 
-    The first answers the question; the rest say where the border runs, what a single setting changes and
-    what became of the promise of the FLOPs. Without comparisons, one sentence says so.
+    The first answers the question; where layers of one dimension were compared too, the second answers it for
+    them. The rest say where the border runs, what a single setting changes and what became of the promise of
+    the FLOPs. Without comparisons, one sentence says so.
     """
     if pairs.empty:
         return [
@@ -35,41 +33,13 @@ def write_answer(pairs: pd.DataFrame, plane_and_arms: PlaneAndArms) -> list[str]
             "without --in-turn."
         ]
     return [
-        _write_counts(pairs),
+        *_write_counts(pairs),
         *_write_borders(plane_and_arms.plane),
         *_write_turning_settings(plane_and_arms.centre, plane_and_arms.arms),
         *_write_named_shapes(pairs),
         _write_promise(pairs, plane_and_arms.centre),
         _write_extremes(pairs),
     ]
-
-
-def write_reasons(explained: Explained) -> list[str]:
-    """What the traces show where the layer is slower: each reason with how often it was found."""
-    slower = [one for one in explained.pairs if one.verdict == verdicts.SLOWER]
-    # By code, so that a reason counts once for a comparison.
-    titles = [
-        {finding.code: finding.title for finding in one.findings if finding.layer == one.separable.layer}
-        for one in slower
-    ]
-    unexplained = sum(UNEXPLAINED in by_code for by_code in titles)
-    reasons = Counter(title for by_code in titles for code, title in by_code.items() if code != UNEXPLAINED)
-    parts = []
-    if reasons:
-        parts.append(f"SeparableConv2D's time goes to {_write_reasons_often_first(reasons)}")
-    if unexplained:
-        parts.append(f"in {unexplained} some kernel is slow and nothing captured says why")
-    if not parts:
-        return []
-    return [f"Why: in the {len(slower)} comparisons that are slower and were traced, {'; '.join(parts)}."]
-
-
-def _write_reasons_often_first(reasons: Counter[str]) -> str:
-    often = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    named = [f"{title} ({count})" for title, count in often[:_NAMED]]
-    if len(often) > _NAMED:
-        named.append(f"{len(often) - _NAMED} rarer reasons")
-    return _join(named)
 
 
 def write_remedies(gains: pd.DataFrame) -> list[str]:
@@ -88,7 +58,7 @@ def write_remedies(gains: pd.DataFrame) -> list[str]:
 def _write_gains(tried: pd.DataFrame) -> str:
     """The first few remedies, each with where and what it gained."""
     parts = [
-        f"{row['name']} ({row['case_id']}) {speed(1 / row['gain'])}"
+        f"{row['name']} ({row['case_id']}) {format_speed(1 / row['gain'])}"
         for row in tried.iloc[:_NAMED].to_dict("records")
     ]
     if len(tried) > _NAMED:
@@ -107,8 +77,19 @@ def describe_shape(row: pd.Series) -> str:
     return f"{text} ({', '.join(options)})" if options else text
 
 
-def _write_counts(pairs: pd.DataFrame) -> str:
-    """How many comparisons have each verdict, and in which modes and directions the layer is slower."""
+def _write_counts(pairs: pd.DataFrame) -> list[str]:
+    """A sentence on each of the two comparisons that were made: of layers of two dimensions, then of one."""
+    by_layer = [rows for _, rows in pairs.groupby("is_1d")]
+    return [_write_counts_of_layer(rows) for rows in by_layer]
+
+
+def _write_counts_of_layer(pairs: pd.DataFrame) -> str:
+    """How many comparisons have each verdict, and in which modes and directions the layer is slower.
+
+    All of ``pairs`` compare the same two layers.
+    """
+    first = pairs.iloc[0]
+    separable, dense = LAYER_NAMES[first["separable_case"].layer], LAYER_NAMES[first["dense_case"].layer]
     counts = pairs["verdict"].value_counts()
     words = {
         verdicts.FASTER: "faster",
@@ -118,8 +99,9 @@ def _write_counts(pairs: pd.DataFrame) -> str:
     others = [f"{word} in {counts[verdict]}" for verdict, word in words.items() if verdict in counts]
     where = [_describe_mode(mode, rows) for mode, rows in pairs.groupby("mode", sort=False)]
     return (
-        f"SeparableConv2D is slower than Conv2D in {counts.get(verdicts.SLOWER, 0)} of the {len(pairs)} "
-        f"comparisons measured here{', ' if others else ''}{_join(others)}. Slower are {'; '.join(where)}."
+        f"{separable} is slower than {dense} in {counts.get(verdicts.SLOWER, 0)} of the {len(pairs)} "
+        f"comparisons measured here{', ' if others else ''}{join_words(others)}. "
+        f"Slower are {'; '.join(where)}."
     )
 
 
@@ -169,7 +151,8 @@ def _write_named_shapes(pairs: pd.DataFrame) -> list[str]:
 def _describe_worst(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each named shape with its ratio; the last ones only counted where they are many."""
     parts = [
-        f"{row['name']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}" for row in rows
+        f"{row['name']}, {row['direction']} {format_speed(row['ratio'], row['low'], row['high'])}"
+        for row in rows
     ]
     # "1 more" would be no shorter than its name.
     if len(parts) <= _NAMED_SHAPES + 1:
@@ -186,7 +169,7 @@ def _write_borders(plane: pd.DataFrame) -> list[str]:
             cells = panel[panel["direction"] == direction]
             if len(cells):
                 parts.append(f"{direction} {_describe_border(cells)}")
-        kernels = _join(_format_sizes(panel["kernel_size"]))
+        kernels = join_words(_format_sizes(panel["kernel_size"]))
         channels = sorted(set(panel["in_channels"]))
         span = f"{channels[0]} to {channels[-1]}" if len(channels) > 1 else f"{channels[0]}"
         sentences.append(
@@ -216,7 +199,7 @@ def _describe_slower_cells(cells: pd.DataFrame) -> str:
         f"{channels} ({', '.join(_format_sizes(rows['kernel_size']))})"
         for channels, rows in slower.groupby("in_channels")
     ]
-    return f"slower at {_join(parts)}{undecided}"
+    return f"slower at {join_words(parts)}{undecided}"
 
 
 def _find_always_faster(cells: pd.DataFrame) -> int | None:
@@ -242,7 +225,8 @@ def _write_turning_settings(centre: pd.Series | None, arms: pd.DataFrame) -> lis
         return []
     worst = changed.sort_values("ratio", ascending=False).drop_duplicates(["axis", "value"])
     parts = [
-        f"{row['axis']} {row['value']}, {row['direction']} {speed(row['ratio'], row['low'], row['high'])}"
+        f"{row['axis']} {row['value']}, {row['direction']} "
+        f"{format_speed(row['ratio'], row['low'], row['high'])}"
         for row in worst.to_dict("records")
     ]
     return [
@@ -256,8 +240,8 @@ def _write_promise(pairs: pd.DataFrame, centre: pd.Series | None) -> str:
         return _write_promise_at(pairs, centre)
     promised, measured = pairs["promised"].median(), pairs["ratio"].median()
     return (
-        f"FLOPs promise that it is {speed(promised)} (median of all comparisons); "
-        f"measured, it is {speed(measured)}."
+        f"FLOPs promise that it is {format_speed(promised)} (median of all comparisons); "
+        f"measured, it is {format_speed(measured)}."
     )
 
 
@@ -265,8 +249,8 @@ def _write_promise_at(pairs: pd.DataFrame, centre: pd.Series) -> str:
     names = ["shape", "mode", "dtype", "device"]
     rows = pairs[(pairs[names] == centre[names]).all(axis=1)]
     rows = rows.sort_values("direction", key=lambda column: column.map(DIRECTIONS.index)).to_dict("records")
-    parts = [f"{row['direction']} {speed(row['ratio'], row['low'], row['high'])}" for row in rows]
-    promised = list(dict.fromkeys(number(1 / row["promised"]) for row in rows))
+    parts = [f"{row['direction']} {format_speed(row['ratio'], row['low'], row['high'])}" for row in rows]
+    promised = list(dict.fromkeys(format_number(1 / row["promised"]) for row in rows))
     return (
         f"At {describe_shape(centre)} ({centre['mode']}, {centre['dtype']}): {'; '.join(parts)}. "
         f"FLOPs promise {' to '.join(promised)} times as fast."
@@ -276,18 +260,11 @@ def _write_promise_at(pairs: pd.DataFrame, centre: pd.Series) -> str:
 def _write_extremes(pairs: pd.DataFrame) -> str:
     best, worst = pairs.loc[pairs["ratio"].idxmin()], pairs.loc[pairs["ratio"].idxmax()]
     return (
-        f"The extremes: {speed(best['ratio'], best['low'], best['high'])} at {best['pair']}, "
-        f"{speed(worst['ratio'], worst['low'], worst['high'])} at {worst['pair']}."
+        f"The extremes: {format_speed(best['ratio'], best['low'], best['high'])} at {best['pair']}, "
+        f"{format_speed(worst['ratio'], worst['low'], worst['high'])} at {worst['pair']}."
     )
 
 
 def _format_sizes(sizes: Iterable[tuple[int, int]]) -> list[str]:
     """Kernel sizes as they are written, each once, the smallest first."""
     return ["×".join(map(str, size)) for size in sorted(set(sizes))]
-
-
-def _join(parts: Sequence[str]) -> str:
-    """``a, b and c``."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"

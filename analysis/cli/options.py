@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from analysis.wording import make_printable
+from bench.contract.printable import make_printable
 
 #: Where pytest-benchmark saves, and where reports go.
 STORAGE, REPORTS = Path(".benchmarks"), Path("reports")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import click
 
-from analysis.wording import make_printable
+from bench.contract.printable import make_printable
 
 _COLOURS = {
     **dict.fromkeys(("slower", "refuted", "Error"), "red"),

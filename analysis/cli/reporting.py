@@ -118,12 +118,12 @@ def claims(files: tuple[Path, ...], environment: str | None, json_file: Path | N
     from analysis.answers.claims import judge_claims
     from analysis.cli.selecting import choose_newest, load_runs
     from analysis.cli.terminal import format_claims
-    from analysis.mnist.trainings import choose_trainings
+    from analysis.mnist.trainings import keep_judged_trainings
     from analysis.pairs.table import tabulate_pairs
 
     with exit_with_one_sentence():
         chosen = choose_newest(load_runs(files), environment)
-        answers = judge_claims(chosen, tabulate_pairs(chosen), choose_trainings(chosen))
+        answers = judge_claims(chosen, tabulate_pairs(chosen), keep_judged_trainings(chosen))
         if json_file:
             write_json(json_file, {"claims": [answer.as_dict() for answer in answers]})
     print_lines(format_claims(answers))

@@ -12,7 +12,7 @@ from analysis.results.files import ResultsError, find_files
 from analysis.results.loading import load_results
 from analysis.results.selection import select_by_conditions
 from analysis.results.tables import Results
-from analysis.wording import make_printable
+from bench.contract.printable import make_printable
 
 
 def load_runs(files: tuple[Path, ...]) -> Results:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from analysis.cli.options import STORAGE, exit_with_one_sentence, files_argument, json_option
-from analysis.wording import make_printable
 from analysis.writing import write_json, write_new_file
+from bench.contract.printable import make_printable
 
 
 @click.command()

@@ -12,36 +12,38 @@ from analysis import commands
 from analysis.answers.claims import ClaimAnswer, count_words
 from analysis.environments.changes import Changes
 from analysis.pairs.remedies import describe_gains
-from analysis.reasons.detectors.thresholds import TOGETHER
+from analysis.reasons import stopwatches
 from analysis.reasons.explanation import Explained, Explanation
-from analysis.results.selection import describe_environment
+from analysis.reasons.shown_operations import (
+    LEAST_SHARE_ON_TERMINAL,
+    choose_shown_operations,
+    name_instruction,
+    ran_beside_others,
+)
+from analysis.results.selection import write_environment
 from analysis.statistics import verdicts
-from analysis.traces import naming
-from analysis.wording import milliseconds, number, percent, speed
-
-#: Operations under this share of a step are summed up in one line.
-_SMALL = 0.01
+from analysis.wording import format_milliseconds, format_number, format_percent, format_speed
 
 
 def format_explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
     """Every explanation, what could not be explained, and what was tried."""
     for explanation in found.pairs:
-        yield from _explanation(explanation, gains)
+        yield from _format_explanation(explanation, gains)
         yield ""
     if found.pairs:
         least = min(min(one.accounted.values()) for one in found.pairs)
         untraced = [share for one in found.pairs for share in one.accounted_of_untraced.values()]
         yield (
             f"Of every traced step at least {100 * least:.1f} % are accounted for; that time is "
-            f"{percent(statistics.median(untraced))} of the step without the profiler, in the median over "
-            f"{len(untraced)} traces."
+            f"{format_percent(statistics.median(untraced))} of the step without the profiler, in the median "
+            f"over {len(untraced)} traces."
         )
     watches = found.stopwatches
     if watches.kernels:
         yield (
-            f"Over {watches.kernels} kernels longer than 1 ms, the profiler and oneDNN's own log differ "
-            f"by {percent(watches.median_difference)} in the median"
-            f"{'' if watches.agree else ': they do not agree'}."
+            f"Over {watches.kernels} kernels longer than {format_milliseconds(stopwatches.LONG)} ms, "
+            f"the profiler and oneDNN's own log differ by {format_percent(watches.median_difference)} in the "
+            f"median{'' if watches.agree else ': they do not agree'}."
         )
     for problem in found.problems:
         yield f"warning: {problem}"
@@ -53,8 +55,8 @@ def format_explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
 
 def format_changes(found: Changes) -> Iterator[str]:
     """What differs, every case that changed, and what could not be decided."""
-    yield f"base: {describe_environment(found.base)}"
-    yield f"new:  {describe_environment(found.new)}"
+    yield f"base: {write_environment(found.base)}"
+    yield f"new:  {write_environment(found.new)}"
     for difference in found.differences:
         yield f"  {difference}"
     for warning in found.warnings:
@@ -65,25 +67,25 @@ def format_changes(found: Changes) -> Iterator[str]:
     known = cases["detectable"].replace(math.inf, math.nan)
     if known.notna().any():
         yield (
-            f"The smallest change that would have been called one: {percent(known.median())} in the median, "
-            f"{percent(known.max())} at most."
+            f"The smallest change that would have been called one: {format_percent(known.median())} in the "
+            f"median, {format_percent(known.max())} at most."
         )
     changed = cases[cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])]
     for row in changed.sort_values("ratio", ascending=False).to_dict("records"):
         yield (
-            f"  {row['verdict']}: {row['id']}: {speed(row['ratio'], row['low'], row['high'])}, "
-            f"{milliseconds(row['base_seconds'])} → {milliseconds(row['new_seconds'])} ms "
+            f"  {row['verdict']}: {row['id']}: {format_speed(row['ratio'], row['low'], row['high'])}, "
+            f"{format_milliseconds(row['base_seconds'])} → {format_milliseconds(row['new_seconds'])} ms "
             f"(false discovery rate {row['false_discovery_rate']:.2g}, effect size {row['effect_size']:+.2f})"
         )
     undecided = cases[cases["verdict"] == verdicts.UNDECIDED]
-    for reason, rows in undecided.sort_values("needs").groupby("reason", sort=False):
-        yield f"  undecided: {len(rows)}: {verdicts.REASONS[reason]}"
+    for code, rows in undecided.sort_values("needs").groupby("reason_code", sort=False):
+        yield f"  undecided: {len(rows)}: {verdicts.REASONS[code]}"
         for row in rows.to_dict("records"):
             needs = row["needs"]
             more = (
                 "no number of runs would decide" if math.isnan(needs) else f"needs {needs:.0f} more of each"
             )
-            yield f"    {row['id']}: {speed(row['ratio'], row['low'], row['high'])}; {more}"
+            yield f"    {row['id']}: {format_speed(row['ratio'], row['low'], row['high'])}; {more}"
     for side, ids in (("BASE", found.only_in_base), ("NEW", found.only_in_new)):
         if ids:
             yield f"only in {side}: {', '.join(ids)}"
@@ -108,12 +110,12 @@ def format_equal(table: pd.DataFrame) -> Iterator[str]:
         counted = ", ".join(f"{word} {row[word]}" for word in verdicts.WORDS)
         yield (
             f"{row['base']} and {row['new']}: {row['cases']} cases: {counted}; "
-            f"smallest detectable change {percent(row['detectable'])} in the median"
+            f"smallest detectable change {format_percent(row['detectable'])} in the median"
         )
     cases, false = table["cases"].sum(), table["false"].sum()
     yield (
-        f"Over {len(table)} comparisons of equal environments, {false} of {cases} verdicts "
-        f"({percent(false / cases)}) are slower or faster."
+        f"Over {len(table)} pairs of equal environments, {false} of {cases} verdicts "
+        f"({format_percent(false / cases)}) are slower or faster."
     )
 
 
@@ -126,28 +128,30 @@ def format_slowdowns(table: pd.DataFrame) -> Iterator[str]:
         )
     total = table.sum(numeric_only=True)
     yield (
-        f"Over {len(table)} comparisons, {total['found']} of {total['slowed']} slowed cases "
-        f"({percent(total['found'] / total['slowed'])}) are called slower; {total['false']} of "
+        f"Over {len(table)} slowed environments, {total['found']} of {total['slowed']} slowed cases "
+        f"({format_percent(total['found'] / total['slowed'])}) are called slower; {total['false']} of "
         # To a tenth: one in a hundred is what may be false.
-        f"{total['others']} others ({percent(total['false'] / total['others'], digits=1)}) slower or faster."
+        f"{total['others']} others ({format_percent(total['false'] / total['others'], digits=1)}) slower "
+        "or faster."
     )
 
 
-def _explanation(explanation: Explanation, gains: pd.DataFrame) -> Iterator[str]:
+def _format_explanation(explanation: Explanation, gains: pd.DataFrame) -> Iterator[str]:
     name = f"{explanation.name}: " if explanation.name else ""
     yield f"{name}{explanation.pair}"
     yield f"  {explanation.sentence}"
     factors = explanation.factors
     yield (
-        f"  {number(explanation.ratio)} = {number(factors.flops)} (FLOPs) x {number(factors.limit)} (limits) "
-        f"x {number(factors.kernels)} (kernels) x {number(factors.outside)} (outside kernels)"
+        f"  {format_number(explanation.ratio)} = {format_number(factors.flops)} (FLOPs) x "
+        f"{format_number(factors.limit)} (limits) x {format_number(factors.kernels)} (kernels) x "
+        f"{format_number(factors.outside)} (outside kernels)"
     )
     for layer, seconds in explanation.seconds.items():
         yield (
-            f"  {layer}: {milliseconds(seconds)} ms, {percent(explanation.accounted[layer])} of the traced "
-            "step accounted for"
+            f"  {layer}: {format_milliseconds(seconds)} ms, {format_percent(explanation.accounted[layer])} "
+            "of the traced step accounted for"
         )
-        yield from _operations(explanation.operations[explanation.operations["layer"] == layer])
+        yield from _format_operations(explanation.operations[explanation.operations["layer"] == layer])
     for finding in explanation.findings:
         yield f"  - [{finding.code}, {finding.layer}] {finding.says}"
         if finding.advice:
@@ -160,23 +164,22 @@ def _explanation(explanation: Explanation, gains: pd.DataFrame) -> Iterator[str]
         yield f"  trace of {layer}: {folder}"
 
 
-def _operations(rows: pd.DataFrame) -> Iterator[str]:
-    shown, small = rows[rows["share"] >= _SMALL], rows[rows["share"] < _SMALL]
+def _format_operations(rows: pd.DataFrame) -> Iterator[str]:
+    """The operations of a layer, the small ones summed up in one line."""
+    shown = choose_shown_operations(rows, LEAST_SHARE_ON_TERMINAL)
+    small = rows.drop(shown.index)
     for row in shown.to_dict("records"):
         what = f"{row['operation']} {row['role'].replace('_', ' ')}".strip()
-        named = row["implementation"] == naming.XLA and row["bound_by"]
-        ran = row["name"] if named else row["implementation"]
+        ran = name_instruction(row) or row["implementation"]
         limit = ""
-        if row["bound_by"]:
-            limit = f"{percent(row['of_limit'])} of its {row['bound_by']} limit"
-        if row["bound_by"] and row["overlapped"] > TOGETHER:
-            limit = f"ran for {milliseconds(row['running_seconds'])} ms beside others"
+        if ran_beside_others(row):
+            limit = f"ran for {format_milliseconds(row['running_seconds'])} ms beside others"
+        elif row["bound_by"]:
+            limit = f"{format_percent(row['of_limit'])} of its {row['bound_by']} limit"
         yield (
-            f"    {milliseconds(row['seconds']):>8} ms {percent(row['share']):>5}  {what:<28}"
+            f"    {format_milliseconds(row['seconds']):>8} ms {format_percent(row['share']):>5}  {what:<28}"
             f"{ran:<52} {limit}".rstrip()
         )
     if len(small):
-        yield (
-            f"    {milliseconds(small['seconds'].sum()):>8} ms {percent(small['share'].sum()):>5}  "
-            f"{len(small)} more"
-        )
+        seconds, share = format_milliseconds(small["seconds"].sum()), format_percent(small["share"].sum())
+        yield f"    {seconds:>8} ms {share:>5}  {len(small)} more"

@@ -17,7 +17,7 @@ from analysis.environments.changes import find_changes
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
-from analysis.wording import FRAMEWORKS
+from analysis.wording import FRAMEWORK_NAMES
 from bench.contract.cases import DENSE_OF
 from bench.contract.fingerprint import identify_machine
 
@@ -31,7 +31,7 @@ _SETTINGS = ["shape", "direction", "mode", "dtype", "device"]
 class Backends:
     """What several backends say of the same cases.
 
-    ``environments`` has the environment of each backend, in the order of :data:`wording.FRAMEWORKS`.
+    ``environments`` has the environment of each backend, in the order of :data:`wording.FRAMEWORK_NAMES`.
 
     ``ratios`` has a row a comparison that at least two measured:
 
@@ -70,7 +70,8 @@ class Backends:
         everywhere = int((common["slower"] == EVERYWHERE).sum())
         alone = common.loc[common["slower"] == ONE, "slower_on"].value_counts()
         said = [
-            f"in {count} it is slower with {FRAMEWORKS[backend]} alone" for backend, count in alone.items()
+            f"in {count} it is slower with {FRAMEWORK_NAMES[backend]} alone"
+            for backend, count in alone.items()
         ]
         return [
             f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in "
@@ -92,12 +93,12 @@ class Backends:
 def _count_slower(words: pd.Series, backend: str) -> str:
     slower = int((words == verdicts.SLOWER).sum())
     undecided = int((words == verdicts.UNDECIDED).sum())
-    return f"{slower} with {FRAMEWORKS[backend]}{f' ({undecided} undecided)' if undecided else ''}"
+    return f"{slower} with {FRAMEWORK_NAMES[backend]}{f' ({undecided} undecided)' if undecided else ''}"
 
 
 def _count_fastest(rows: pd.DataFrame) -> str:
     won = rows.loc[rows["decided"].astype(bool), "fastest"].value_counts()
-    counted = [f"{FRAMEWORKS[backend]} in {count}" for backend, count in won.items()]
+    counted = [f"{FRAMEWORK_NAMES[backend]} in {count}" for backend, count in won.items()]
     undecided = len(rows) - int(won.sum())
     if undecided:
         counted.append(f"undecided in {undecided}")
@@ -127,7 +128,7 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     over the same environments, else that of its newest run by itself. Empty where only one backend was
     measured.
     """
-    runs = [run for run in everything.runs if run.backend in FRAMEWORKS]
+    runs = [run for run in everything.runs if run.backend in FRAMEWORK_NAMES]
     if runs:
         machine = identify_machine(runs[-1].environment)
         runs = [run for run in runs if identify_machine(run.environment) == machine]
@@ -135,7 +136,7 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     # Campaigns over one backend compare other things.
     runs = [run for run in runs if not run.campaign or len(set(campaigns[run.campaign.id].values())) > 1]
     chosen = {}
-    for backend in FRAMEWORKS:
+    for backend in FRAMEWORK_NAMES:
         own = [run for run in runs if run.backend == backend]
         if own:
             chosen[backend] = everything.select_runs(_choose_alike(own, campaigns))

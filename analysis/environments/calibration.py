@@ -19,12 +19,11 @@ from analysis.results.files import ResultsError, find_files
 from analysis.results.loading import load_results
 from analysis.results.tables import Results
 from analysis.statistics import verdicts
+from bench.contract.faults import FAULTS, SLOWDOWN
 from bench.contract.fingerprint import compute_digest, find_differences
 
 #: So many times the smallest detectable change is what must be found.
 _TIMES = 2
-#: What an environment says of its faults: the digest of their file.
-_FAULTS = "faults"
 
 
 def load_environments(campaign: Path) -> dict[str, Results]:
@@ -82,7 +81,7 @@ def plan_slowdowns(campaign: Path, parts: int) -> list[dict[str, Mapping[str, An
         raise ResultsError(f"{campaign} has too few replicates to say what could have been detected")
     cases = cases.sort_values("id").reset_index(drop=True)
     return [
-        {row["id"]: {"slowdown": _TIMES * row["detectable"]} for row in cases[part::parts].to_dict("records")}
+        {row["id"]: {SLOWDOWN: _TIMES * row["detectable"]} for row in cases[part::parts].to_dict("records")}
         for part in range(parts)
     ]
 
@@ -96,13 +95,13 @@ def find_slowdowns(campaign: Path, files: Path) -> pd.DataFrame:
     """
     faults = _load_faults(files)
     environments = load_environments(campaign)
-    sound = [label for label, results in environments.items() if _FAULTS not in results.environment]
+    sound = [label for label, results in environments.items() if FAULTS not in results.environment]
     if len(sound) != 1:
         raise ResultsError(f"{campaign} needs one environment without faults, and has {len(sound)}")
     base = environments.pop(sound[0])
     rows = []
     for label, results in environments.items():
-        digest = results.environment[_FAULTS]
+        digest = results.environment[FAULTS]
         if digest not in faults:
             raise ResultsError(f"{label} in {campaign} was slowed by a file that is not in {files}")
         rows.append({"label": label, **_count_found(compare_environments(base, results), faults[digest])})

@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.environments.judging import Sample, judge_samples, take_sample
+from analysis.environments.judging import CaseTimes, collect_case_times, judge_case_times
 from analysis.pairs.judging import ControlNoise, Rows
 from analysis.results.files import ResultsError
-from analysis.results.selection import describe_environment
+from analysis.results.selection import write_environment
 from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.statistics.discoveries import compute_cliffs_delta
@@ -36,7 +36,7 @@ class Changes:
     - ``id``, ``comparison``, ``layer``, ``direction``;
     - ``base_seconds`` and ``new_seconds``, medians over the runs; ``base_runs`` and ``new_runs``;
     - ``ratio``, new time over base time, with ``low`` and ``high`` of its 95 % interval;
-    - ``verdict`` of the new environment, and its ``reason`` as a code;
+    - ``verdict`` of the new environment, and its ``reason_code``, a key of :data:`verdicts.REASONS`;
     - ``p`` and its ``false_discovery_rate``, and the ``noise`` it was judged by;
     - ``detectable``, the smallest relative change that would have been called one;
     - ``effect_size``, Cliff's delta of the runs' times: 1 where every new run is slower than every base run;
@@ -88,12 +88,12 @@ class Changes:
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it; numbers that do not exist are null."""
         return {
-            "base": describe_environment(self.base),
-            "new": describe_environment(self.new),
+            "base": write_environment(self.base),
+            "new": write_environment(self.new),
             "differences": [dataclasses.asdict(difference) for difference in self.differences],
             "warnings": self.warnings,
             "verdicts": self.count_verdicts(),
-            "cases": [_to_plain(row) for row in self.cases.to_dict("records")],
+            "cases": [_make_plain_row(row) for row in self.cases.to_dict("records")],
             "only_in_base": self.only_in_base,
             "only_in_new": self.only_in_new,
         }
@@ -110,17 +110,17 @@ def compare_environments(base: Results, new: Results) -> Changes:
     ids = [case for case in base_rows if case in new_rows]
     if not ids:
         raise ResultsError("BASE and NEW have no case in common: measure the same grid in both")
-    samples = [take_sample(base_rows[case], new_rows[case]) for case in ids]
+    times_of_cases = [collect_case_times(base_rows[case], new_rows[case]) for case in ids]
     noise = ControlNoise(base.layers, new.layers)
     # A single run has no interval and so no verdict: it gets no extra margin, which one run has elsewhere.
     noises = [
-        noise.estimate(new_rows[case][0]["case"], max(2, sample.runs))
-        for case, sample in zip(ids, samples, strict=True)
+        noise.estimate(new_rows[case][0]["case"], max(2, times.runs))
+        for case, times in zip(ids, times_of_cases, strict=True)
     ]
-    judged = judge_samples(samples, noises)
+    judged = judge_case_times(times_of_cases, noises)
     rows = [
-        {**_describe_case(base_rows[case], new_rows[case], sample), **verdict}
-        for case, sample, verdict in zip(ids, samples, judged, strict=True)
+        {**_describe_case(base_rows[case], new_rows[case], times), **verdict}
+        for case, times, verdict in zip(ids, times_of_cases, judged, strict=True)
     ]
     return Changes(
         base=base.environment,
@@ -148,7 +148,7 @@ def _group_by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def _describe_case(base: Rows, new: Rows, sample: Sample) -> dict[str, Any]:
+def _describe_case(base: Rows, new: Rows, times: CaseTimes) -> dict[str, Any]:
     """The columns of ``Changes.cases`` that need no verdict."""
     case = new[0]["case"]
     base_seconds = [row["seconds"] for row in base]
@@ -162,17 +162,20 @@ def _describe_case(base: Rows, new: Rows, sample: Sample) -> dict[str, Any]:
         "new_seconds": median(new_seconds),
         "base_runs": len(base),
         "new_runs": len(new),
-        "paired": sample.is_paired,
+        "paired": times.is_paired,
         "effect_size": compute_cliffs_delta(new_seconds, base_seconds),
     }
 
 
-def _to_plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of ``Changes.cases`` as JSON has it: ``low`` and ``high`` as ``interval``, null if unknown."""
+def _make_plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``Changes.cases`` as JSON has it: ``low`` and ``high`` as ``interval``, null if unknown.
+
+    Saved files call the ``reason_code`` ``reason``.
+    """
     plain: dict[str, Any] = {}
     for name, value in row.items():
         if name not in ("low", "high"):
             does_not_exist = isinstance(value, float) and not math.isfinite(value)
-            plain[name] = None if does_not_exist else value
+            plain["reason" if name == "reason_code" else name] = None if does_not_exist else value
     is_known = row["low"] > 0 and math.isfinite(row["high"])
     return {**plain, "interval": [row["low"], row["high"]] if is_known else None}

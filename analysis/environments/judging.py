@@ -21,7 +21,7 @@ _MOST_RUNS = 1000
 
 
 @dataclass(frozen=True)
-class Sample:
+class CaseTimes:
     """What was measured of one case, a value a run, by the run.
 
     Where ``is_paired``, each of ``values`` is the logarithm of a ratio, new over base, of two runs that took
@@ -38,7 +38,7 @@ class Sample:
         return len(self.values) if self.is_paired else min(len(self.values), len(self.bases))
 
 
-def take_sample(base: Rows, new: Rows) -> Sample:
+def collect_case_times(base: Rows, new: Rows) -> CaseTimes:
     """What the runs of a case, ``base`` in one environment and ``new`` in the other, give to judge by.
 
     Pairs of runs that took turns, where every run of one side has a partner; else two groups. Pairs say more
@@ -47,9 +47,9 @@ def take_sample(base: Rows, new: Rows) -> Sample:
     pairs = _pair_runs(base, new)
     if pairs and len(pairs) == min(len(base), len(new)):
         ratios = {row["run"]: _compute_log_ratio(partner, row) for partner, row in pairs}
-        return Sample(is_paired=True, values=ratios, bases={})
+        return CaseTimes(is_paired=True, values=ratios, bases={})
     # The two sides number their runs each for itself, so a number alone does not say which run it is.
-    return Sample(
+    return CaseTimes(
         is_paired=False,
         values={("new", row["run"]): math.log(row["seconds"]) for row in new},
         bases={("base", row["run"]): math.log(row["seconds"]) for row in base},
@@ -86,61 +86,64 @@ def _compute_log_ratio(base: Mapping[str, Any], new: Mapping[str, Any]) -> float
     return math.log(new["seconds"] / base["seconds"])
 
 
-def judge_samples(samples: list[Sample], noises: list[float]) -> list[dict[str, Any]]:
-    """Of each sample its ratio and verdict, all judged together; columns as ``Changes.cases`` has them.
+def judge_case_times(times_of_cases: list[CaseTimes], noises: list[float]) -> list[dict[str, Any]]:
+    """Of each case its ratio and verdict, all judged together; columns as ``Changes.cases`` has them.
 
     ``noises`` are what each is judged by.
     """
-    changes = _estimate_changes(samples)
+    changes = _estimate_changes(times_of_cases)
     rates = control_false_discoveries([change.p for change in changes])
     discoveries = int((rates <= verdicts.FALSE_DISCOVERIES).sum())
     judged = []
-    for sample, change, noise, rate in zip(samples, changes, noises, rates, strict=True):
+    for times, change, noise, rate in zip(times_of_cases, changes, noises, rates, strict=True):
         # So small a p would make it a discovery, given all others.
         others = discoveries - int(rate <= verdicts.FALSE_DISCOVERIES)
-        least_p = verdicts.FALSE_DISCOVERIES * min(1.0, (others + 1) / len(samples))
-        judged.append(_judge_change(sample, change, noise, float(rate), least_p))
+        least_p = verdicts.FALSE_DISCOVERIES * min(1.0, (others + 1) / len(times_of_cases))
+        judged.append(_judge_change(times, change, noise, float(rate), least_p))
     return judged
 
 
 def _judge_change(
-    sample: Sample, change: LogRatio, noise: float, rate: float, least_p: float
+    times: CaseTimes, change: LogRatio, noise: float, rate: float, least_p: float
 ) -> dict[str, Any]:
-    ratio = change.ratio()
+    ratio = change.compute_ratio()
     verdict = verdicts.judge(ratio, noise, rate)
     needs = math.nan
     if verdict.word == verdicts.UNDECIDED:
-        needs = _count_runs_needed(change, noise, least_p, sample.is_paired)
+        needs = _count_runs_needed(change, noise, least_p, times.is_paired)
     return {
         "ratio": ratio.value,
         "low": ratio.low,
         "high": ratio.high,
         "verdict": verdict.word,
-        "reason": verdict.code,
+        "reason_code": verdict.code,
         "p": change.p,
         "false_discovery_rate": rate,
         "noise": noise,
-        "detectable": max(noise, _compute_relative_change(change.reach(1 - least_p))),
+        "detectable": max(noise, _compute_relative_change(change.compute_reach(1 - least_p))),
         "needs": needs,
     }
 
 
-def _estimate_changes(samples: list[Sample]) -> list[LogRatio]:
-    """In the order of ``samples``. Pairs and groups vary differently, so each kind is estimated by itself."""
-    paired = [place for place, sample in enumerate(samples) if sample.is_paired]
-    grouped = [place for place, sample in enumerate(samples) if not sample.is_paired]
+def _estimate_changes(times_of_cases: list[CaseTimes]) -> list[LogRatio]:
+    """In the order of ``times_of_cases``.
+
+    Pairs and groups vary differently, so each kind is estimated by itself.
+    """
+    paired = [place for place, times in enumerate(times_of_cases) if times.is_paired]
+    grouped = [place for place, times in enumerate(times_of_cases) if not times.is_paired]
     log_ratios = estimate_log_ratios(
-        [list(samples[place].values.values()) for place in paired],
-        [list(samples[place].values) for place in paired],
+        [list(times_of_cases[place].values.values()) for place in paired],
+        [list(times_of_cases[place].values) for place in paired],
     )
     log_differences = estimate_log_differences(
-        [list(samples[place].values.values()) for place in grouped],
-        [list(samples[place].bases.values()) for place in grouped],
-        [list(samples[place].values) for place in grouped],
-        [list(samples[place].bases) for place in grouped],
+        [list(times_of_cases[place].values.values()) for place in grouped],
+        [list(times_of_cases[place].bases.values()) for place in grouped],
+        [list(times_of_cases[place].values) for place in grouped],
+        [list(times_of_cases[place].bases) for place in grouped],
     )
     by_place = dict(zip(paired, log_ratios, strict=True)) | dict(zip(grouped, log_differences, strict=True))
-    return [by_place[place] for place in range(len(samples))]
+    return [by_place[place] for place in range(len(times_of_cases))]
 
 
 def _count_runs_needed(change: LogRatio, noise: float, least_p: float, is_paired: bool) -> float:
@@ -152,15 +155,15 @@ def _count_runs_needed(change: LogRatio, noise: float, least_p: float, is_paired
     if not change.degrees:
         # Nothing is known of how runs vary; two are the fewest that show it.
         return float(max(1, 2 - change.values))
-    size, margin = abs(change.value), math.log1p(verdicts.same_margin(2))
+    size, margin = abs(change.value), math.log1p(verdicts.compute_same_margin(2))
     if size > math.log1p(noise):
         confidence, room = 1 - least_p, size
-    elif size <= math.log1p(verdicts.LEAST_NOISE) and noise <= verdicts.same_margin(2):
+    elif size <= math.log1p(verdicts.LEAST_NOISE) and noise <= verdicts.compute_same_margin(2):
         confidence, room = CONFIDENCE, margin - size
     else:
         return math.nan
     for more in range(1, _MOST_RUNS):
-        if change.with_more(more, degrees_each=1 if is_paired else 2).reach(confidence) < room:
+        if change.add_values(more, degrees_each=1 if is_paired else 2).compute_reach(confidence) < room:
             return float(more)
     return math.nan
 

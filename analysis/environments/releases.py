@@ -15,7 +15,7 @@ from analysis.environments.changes import find_changes
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
-from analysis.wording import speed
+from analysis.wording import format_speed
 from bench.contract.fingerprint import find_differences
 
 #: The largest steps, of which a sentence tells each.
@@ -86,7 +86,7 @@ class History:
         largest = changed.loc[size.sort_values(ascending=False).index[:_NAMED_STEPS]]
         return [
             f"With {row['label']}, {row['id']} became "
-            f"{speed(row['ratio'], row['ratio_low'], row['ratio_high'])}."
+            f"{format_speed(row['ratio'], row['ratio_low'], row['ratio_high'])}."
             for row in largest.to_dict("records")
         ]
 

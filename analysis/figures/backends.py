@@ -18,7 +18,7 @@ from analysis.figures.style import (
     compute_error_bars,
     scale_logarithmic,
 )
-from analysis.wording import FRAMEWORKS
+from analysis.wording import FRAMEWORK_NAMES
 from bench.contract.cases import DIRECTIONS
 
 
@@ -72,10 +72,10 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, first: str, other: str) -> None:
     ends = np.array([both.min().min(), both.max().max()])
     axis.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=":")
     _write_in_corner(axis, 0.98, 0.98, "slower on both")
-    _write_in_corner(axis, 0.02, 0.98, f"slower with {FRAMEWORKS[other]} alone")
-    _write_in_corner(axis, 0.98, 0.02, f"slower with {FRAMEWORKS[first]} alone")
-    axis.set_xlabel(f"time ratio with {FRAMEWORKS[first]}")
-    axis.set_ylabel(f"time ratio with {FRAMEWORKS[other]}")
+    _write_in_corner(axis, 0.02, 0.98, f"slower with {FRAMEWORK_NAMES[other]} alone")
+    _write_in_corner(axis, 0.98, 0.02, f"slower with {FRAMEWORK_NAMES[first]} alone")
+    axis.set_xlabel(f"time ratio with {FRAMEWORK_NAMES[first]}")
+    axis.set_ylabel(f"time ratio with {FRAMEWORK_NAMES[other]}")
 
 
 def _write_in_corner(axis: Axes, x: float, y: float, words: str) -> None:

@@ -124,7 +124,7 @@ def _draw_roofs(axis: Axes, limits: Ceilings, dtype: str, highest_intensity: flo
         roof = np.minimum(intensities * bandwidth, limits.peak_flops[dtype])
         axis.plot(intensities, roof, color=INK, linewidth=1)
         axis.annotate(
-            f"{bandwidth / 1e9:.0f} GB/s at {wording.size(size)}",
+            f"{bandwidth / 1e9:.0f} GB/s at {wording.format_size(size)}",
             (intensities[len(intensities) // 20], roof[len(intensities) // 20]),
             (6, -9),
             textcoords="offset points",

@@ -10,17 +10,27 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.figures.style import DENSE_COLOUR, FAINT, INK, SEPARABLE_COLOUR
+from bench.contract.mnist import (
+    CONV,
+    CONV_DEEPER,
+    CONV_SHALLOWER,
+    HYBRID,
+    MATCHED,
+    SEPARABLE,
+    SEPARABLE_DEEPER,
+    SEPARABLE_SHALLOWER,
+)
 
 #: The layer's kind by colour, the variant by line.
 _MODEL_STYLES: dict[str, tuple[str, str]] = {
-    "conv": (DENSE_COLOUR, "-"),
-    "separable": (SEPARABLE_COLOUR, "-"),
-    "hybrid": ("#009E73", "-"),
-    "matched": ("#CC79A7", "-"),
-    "conv-deeper": (DENSE_COLOUR, "--"),
-    "separable-deeper": (SEPARABLE_COLOUR, "--"),
-    "conv-shallower": (DENSE_COLOUR, ":"),
-    "separable-shallower": (SEPARABLE_COLOUR, ":"),
+    CONV: (DENSE_COLOUR, "-"),
+    SEPARABLE: (SEPARABLE_COLOUR, "-"),
+    HYBRID: ("#009E73", "-"),
+    MATCHED: ("#CC79A7", "-"),
+    CONV_DEEPER: (DENSE_COLOUR, "--"),
+    SEPARABLE_DEEPER: (SEPARABLE_COLOUR, "--"),
+    CONV_SHALLOWER: (DENSE_COLOUR, ":"),
+    SEPARABLE_SHALLOWER: (SEPARABLE_COLOUR, ":"),
 }
 
 

@@ -23,6 +23,7 @@ import pandas as pd
 from analysis.limits import cost
 from analysis.results.tables import Results
 from bench.contract.cases import TENSORFLOAT32, ConvCase
+from bench.contract.ceilings import COPY, EMPTY_CALL, MATRIX_PRODUCT, TRIAD
 
 COMPUTE, BANDWIDTH = "compute", "bandwidth"
 
@@ -38,7 +39,7 @@ class Ceilings:
     #: Seconds that calling an empty compiled function takes, by mode.
     empty_call_seconds: Mapping[str, float]
 
-    def bandwidth(self, working_set_bytes: float) -> float:
+    def find_bandwidth(self, working_set_bytes: float) -> float:
         """Bytes a second for this working set: the ceiling of the next smaller one measured."""
         sizes = [size for size, _ in self.bandwidths]
         index = bisect_right(sizes, working_set_bytes) - 1
@@ -62,9 +63,9 @@ def find_ceilings(table: pd.DataFrame) -> dict[str, Ceilings]:
     """The ceilings of each device in ``Results.ceilings``; over several runs, the best."""
     return {
         device: Ceilings(
-            peak_flops=_find_peaks(rows[rows["kind"] == "matrix_product"]),
-            bandwidths=_find_bandwidths(rows[rows["kind"].isin(("copy", "triad"))]),
-            empty_call_seconds=_find_empty_calls(rows[rows["kind"] == "empty_call"]),
+            peak_flops=_find_peaks(rows[rows["kind"] == MATRIX_PRODUCT]),
+            bandwidths=_find_bandwidths(rows[rows["kind"].isin((COPY, TRIAD))]),
+            empty_call_seconds=_find_empty_calls(rows[rows["kind"] == EMPTY_CALL]),
         )
         for device, rows in table.groupby("device")
     }
@@ -160,7 +161,7 @@ def compute_limit(case: ConvCase, ceilings: Ceilings) -> Limit:
 def compute_kernel_limit(kernel: cost.Kernel, dtype: str, ceilings: Ceilings) -> Limit:
     """The least time of one kernel; ``KeyError`` where ``dtype`` has no measured peak."""
     compute = kernel.flops / ceilings.peak_flops[dtype]
-    traffic = kernel.bytes / ceilings.bandwidth(kernel.bytes)
+    traffic = kernel.bytes / ceilings.find_bandwidth(kernel.bytes)
     if compute >= traffic:
         return Limit(seconds=compute, bound_by=COMPUTE)
     return Limit(seconds=traffic, bound_by=BANDWIDTH)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.mnist.trainings import ModelDifference, are_trials, compare_models
+from analysis.mnist.trainings import ModelDifference, are_shortened, compare_models
 from analysis.statistics.estimates import Estimate
-from analysis.wording import speed
-from bench.contract.mnist import CONV, MATCHED, SEPARABLE
+from analysis.wording import format_speed
+from bench.contract.mnist import CONV, MATCHED, SEPARABLE, SEPARABLE_DEEPER, SEPARABLE_SHALLOWER
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class ArticleAnswer:
 def answer_article(rows: pd.DataFrame) -> dict[str, ArticleAnswer]:
     """By claim: slower, less accurate, parameters, depth; those that ``rows`` answer, in this order.
 
-    Trials and trainings of a single epoch answer none.
+    Shortened trainings and those of a single epoch answer none.
     """
-    if rows.empty or rows["epochs"].iloc[0] < 2 or are_trials(rows).any():
+    if rows.empty or rows["epochs"].iloc[0] < 2 or are_shortened(rows).any():
         return {}
     against = compare_models(rows, SEPARABLE, CONV)
     found = {"parameters": _answer_parameters(rows), "depth": _answer_depth(rows)}
@@ -44,7 +44,7 @@ def _answer_slower(found: ModelDifference, rows: pd.DataFrame) -> ArticleAnswer:
         holds,
         f'"SeparableConv2D trains slower" {_WORDS[holds]}. Over {found.repeats} repeats of '
         f"{int(rows['epochs'].iloc[0])} epochs, the separable network trains "
-        f"{speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one.",
+        f"{format_speed(found.time.value, found.time.low, found.time.high)} as the Conv2D one.",
     )
 
 
@@ -67,15 +67,15 @@ def _answer_parameters(rows: pd.DataFrame) -> ArticleAnswer | None:
         f'"Fewer parameters may cost the accuracy" {_WORDS[holds]}. With as many parameters as conv, the '
         f"separable network's accuracy differs from conv's by {format_points(matched.accuracy)}, from the "
         f"plain separable one's by {format_points(plain.accuracy)}. It trains "
-        f"{speed(matched.time.value, matched.time.low, matched.time.high)} as conv.",
+        f"{format_speed(matched.time.value, matched.time.low, matched.time.high)} as conv.",
     )
 
 
 def _answer_depth(rows: pd.DataFrame) -> ArticleAnswer | None:
     """Whether a separable network of another depth is as accurate as conv."""
     others = {}
-    for name in ("deeper", "shallower"):
-        found = compare_models(rows, f"{SEPARABLE}-{name}", CONV)
+    for name, model in (("deeper", SEPARABLE_DEEPER), ("shallower", SEPARABLE_SHALLOWER)):
+        found = compare_models(rows, model, CONV)
         if found is None:
             return None
         others[name] = found

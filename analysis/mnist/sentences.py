@@ -11,9 +11,9 @@ import pandas as pd
 from analysis import commands
 from analysis.mnist.answers import answer_article, format_points
 from analysis.mnist.article import load_published
-from analysis.mnist.trainings import are_trials, compare_models, tabulate_layers_of_a_step
+from analysis.mnist.trainings import are_shortened, compare_models, tabulate_layers_of_a_step
 from analysis.results.tables import Results
-from analysis.wording import number, speed
+from analysis.wording import format_number, format_speed
 from bench.contract.mnist import CONV, HYBRID, SEPARABLE
 
 #: A stopwatch that is no further off is not worth a sentence.
@@ -29,7 +29,7 @@ def describe_trainings(results: Results, rows: pd.DataFrame) -> list[str]:
             "MNIST: only one epoch a model was trained, in the place of the full experiment: "
             f"{commands.TRAIN} runs it."
         ]
-    if are_trials(rows).any():
+    if are_shortened(rows).any():
         samples = rows["samples"].iloc[0]
         return [
             f"MNIST: only a trial was trained, on {samples['train']:,} samples, which says nothing of the "
@@ -64,8 +64,8 @@ def _describe_hybrid(rows: pd.DataFrame) -> list[str]:
         if found is None:
             return []
         parts.append(
-            f"against {base} it trains {speed(found.time.value, found.time.low, found.time.high)}, its "
-            f"accuracy differs by {format_points(found.accuracy)}"
+            f"against {base} it trains {format_speed(found.time.value, found.time.low, found.time.high)}, "
+            f"its accuracy differs by {format_points(found.accuracy)}"
         )
     return [f"A dense first layer and a separable second: {'; '.join(parts)}."]
 
@@ -82,9 +82,9 @@ def _describe_stopwatch(rows: pd.DataFrame) -> list[str]:
     least = min(ratios, key=lambda model: ratios[model])
     most = max(ratios, key=lambda model: ratios[model])
     return [
-        f"A stopwatch around each call to fit would have read {number(ratios[least])} ({least}) to "
-        f"{number(ratios[most])} ({most}) times the epoch itself, since TensorFlow waits for its input "
-        "pipeline's tuning thread when a call ends: time epochs as Keras does."
+        f"A stopwatch around each call to fit would have read {format_number(ratios[least])} ({least}) to "
+        f"{format_number(ratios[most])} ({most}) times the epoch itself, since TensorFlow waits for its "
+        "input pipeline's tuning thread when a call ends: time epochs as Keras does."
     ]
 
 

@@ -15,27 +15,25 @@ from analysis.statistics.estimates import Estimate, estimate_geometric_mean, est
 from bench.contract.cases import ConvCase
 from bench.contract.mnist import BATCH, CONV, FIRST_LAYER, HYBRID, SECOND_LAYER, SEPARABLE
 
-#: The kinds of the two convolutions of the models whose steps are looked into.
-_CONVOLUTIONS = {
-    CONV: ("conv2d", "conv2d"),
-    SEPARABLE: ("separable_conv2d", "separable_conv2d"),
-    HYBRID: ("conv2d", "separable_conv2d"),
-}
+#: The models whose steps are looked into.
+_MODELS_OF_STEPS = (CONV, SEPARABLE, HYBRID)
 
 
-def choose_trainings(results: Results) -> pd.DataFrame:
-    """The trainings to judge by: on all of MNIST before trials, then with the most epochs, the newest of each
-    model and repeat."""
+def keep_judged_trainings(results: Results) -> pd.DataFrame:
+    """The trainings to judge by: the newest of each model and repeat, of those with the most epochs.
+
+    Shortened ones are kept only where there are no others.
+    """
     rows = results.trainings
     if rows.empty:
         return rows
-    whole = ~are_trials(rows)
+    whole = ~are_shortened(rows)
     rows = rows[whole] if whole.any() else rows
     rows = rows[rows["epochs"] == rows["epochs"].max()]
     return rows.drop_duplicates(["model", "repeat"], keep="last").reset_index(drop=True)
 
 
-def are_trials(rows: pd.DataFrame) -> pd.Series:
+def are_shortened(rows: pd.DataFrame) -> pd.Series:
     """Whether each was trained or tested on fewer samples than MNIST has: it stands for nothing."""
     return rows["samples"].map(
         lambda samples: any(samples[name] < count for name, count in load_published()["samples"].items())
@@ -60,7 +58,7 @@ def tabulate_models(rows: pd.DataFrame) -> pd.DataFrame:
             "first_epoch_seconds": float(np.median([seconds[0] for seconds in repeats["seconds"]])),
         }
         for name in ("test_accuracy", "test_loss", "microseconds_a_sample"):
-            estimate = _estimate_or_value(repeats[name])
+            estimate = _estimate_or_take_value(repeats[name])
             row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
         found.append(row)
     return pd.DataFrame(found)
@@ -108,7 +106,7 @@ def _compare_times(row: dict[str, Any]) -> float:
     return float(np.median(steady or [own / base for own, base in both]))
 
 
-def _estimate_or_value(values: pd.Series) -> Estimate:
+def _estimate_or_take_value(values: pd.Series) -> Estimate:
     """Without an interval for a single value."""
     if len(values) < 2:
         return Estimate(float(values.iloc[0]), math.nan, math.nan, 0.0)
@@ -123,11 +121,18 @@ def tabulate_layers_of_a_step(results: Results, rows: pd.DataFrame) -> pd.DataFr
     """
     seconds = results.layers.groupby("id")["seconds"].median()
     found = []
-    for model, kinds in _CONVOLUTIONS.items():
+    for model in _MODELS_OF_STEPS:
         repeats = rows[rows["model"] == model]
-        first = ConvCase(layer=kinds[0], direction="train", **FIRST_LAYER).id
-        second = ConvCase(layer=kinds[1], direction="train", **SECOND_LAYER).id
-        if repeats.empty or first not in seconds or second not in seconds:
+        if repeats.empty:
+            continue
+        convolutions = repeats["convolutions"].iloc[0]
+        # A file need not say what a model has, and a model of that name need not be the article's.
+        if not convolutions or len(convolutions) < 2:
+            continue
+        first_kind, second_kind = convolutions[0][0], convolutions[1][0]
+        first = ConvCase(layer=first_kind, direction="train", **FIRST_LAYER).id
+        second = ConvCase(layer=second_kind, direction="train", **SECOND_LAYER).id
+        if first not in seconds or second not in seconds:
             continue
         step = float(repeats["microseconds_a_sample"].median()) * 1e-6 * BATCH
         found.append(

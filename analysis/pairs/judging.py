@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.statistics import verdicts
-from analysis.statistics.discoveries import control_false_discoveries, sign_test_beyond
+from analysis.statistics.discoveries import compute_sign_test_p, control_false_discoveries
 from analysis.statistics.estimates import Estimate, estimate_median
 from analysis.statistics.moderation import estimate_log_ratios
 from analysis.statistics.verdicts import Verdict
@@ -49,14 +49,14 @@ class ControlNoise:
         """
         key = ((case.device, case.mode), replicates)
         if key not in self._known:
-            samples = [_averages(self._controls.get(key[0], ()), replicates)]
+            samples = [_average_runs(self._controls.get(key[0], ()), replicates)]
             if len(samples[0]) < _ENOUGH_CONTROLS:
-                samples.append(_averages(chain(*self._controls.values()), replicates))
+                samples.append(_average_runs(chain(*self._controls.values()), replicates))
             self._known[key] = max(verdicts.estimate_noise(sample, replicates) for sample in samples)
         return self._known[key]
 
 
-def _averages(controls: Iterable[Sequence[float]], runs: int) -> list[float]:
+def _average_runs(controls: Iterable[Sequence[float]], runs: int) -> list[float]:
     """Of each control, averages over so many of its runs, each run in one; over all where it has fewer."""
     return [
         geometric_mean(ratios[first : first + runs])
@@ -96,11 +96,11 @@ def _estimate_ratios(
     ratios, p_values = [], []
     for place, rows in enumerate(groups):
         if place in by_place:
-            ratios.append(by_place[place].ratio())
+            ratios.append(by_place[place].compute_ratio())
             p_values.append(by_place[place].p)
         else:
             turns = [scales[place] * ratio for ratio in rows[0]["ratios"]]
             ratios.append(estimate_median(turns))
             # What one run cannot see is in the noise, so that it is what must be exceeded.
-            p_values.append(sign_test_beyond(turns, noises[place]))
+            p_values.append(compute_sign_test_p(turns, noises[place]))
     return ratios, p_values

@@ -11,7 +11,7 @@ from analysis.pairs.judging import ControlNoise, Rows, judge_ratios
 from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.statistics.estimates import Estimate
-from analysis.wording import number
+from analysis.wording import format_number
 from bench.contract.cases import ConvCase
 from bench.contract.remedies import DENSE_INSTEAD
 
@@ -43,9 +43,13 @@ def tabulate_remedies(results: Results, comparisons: pd.DataFrame) -> pd.DataFra
     noises = [noise.estimate(group[-1]["case"], len(group)) for group in groups]
     scales = [group[-1]["case"].batch / group[-1]["remedied"].batch for group in groups]
     judged = judge_ratios(groups, noises, scales)
-    rows = [_row(group, ratio, verdict.word) for group, (ratio, verdict) in zip(groups, judged, strict=True)]
+    rows = [
+        _build_row(group, ratio, verdict.word) for group, (ratio, verdict) in zip(groups, judged, strict=True)
+    ]
     rows += [
-        _dense_instead(row) for row in comparisons.to_dict("records") if row["verdict"] == verdicts.SLOWER
+        _build_dense_instead_row(row)
+        for row in comparisons.to_dict("records")
+        if row["verdict"] == verdicts.SLOWER
     ]
     found = pd.DataFrame(rows, columns=_COLUMNS)
     return found.sort_values("gain", ascending=False, kind="stable", ignore_index=True)
@@ -59,13 +63,13 @@ def describe_gains(names: Iterable[str], case: ConvCase, gains: pd.DataFrame) ->
 
 
 def describe_gain(row: Mapping[str, Any]) -> str:
-    """A row of :func:`table`: ``helps: 3.2 times as fast (3.0 to 3.4) for each image``."""
-    gain, low, high = (number(row[key]) for key in ("gain", "low", "high"))
+    """A row of :func:`tabulate_remedies`: ``helps: 3.2 times as fast (3.0 to 3.4) for each image``."""
+    gain, low, high = (format_number(row[key]) for key in ("gain", "low", "high"))
     per_image = " for each image" if row["case"].batch != row["remedied"].batch else ""
     return f"{row['verdict']}: {gain} times as fast ({low} to {high}){per_image}"
 
 
-def _row(group: Rows, ratio: Estimate, word: str) -> dict[str, object]:
+def _build_row(group: Rows, ratio: Estimate, word: str) -> dict[str, object]:
     newest = group[-1]
     return {
         "name": newest["name"],
@@ -80,7 +84,7 @@ def _row(group: Rows, ratio: Estimate, word: str) -> dict[str, object]:
     }
 
 
-def _dense_instead(row: dict) -> dict[str, object]:
+def _build_dense_instead_row(row: dict) -> dict[str, object]:
     return {
         "name": DENSE_INSTEAD,
         "case_id": row["separable_case"].id,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.reasons.findings import Finding, to_plain
+from analysis.reasons.findings import Finding, make_plain
 from analysis.reasons.stopwatches import Stopwatches
 from analysis.traces.step import KERNELS
-from analysis.wording import milliseconds, number, speed
+from analysis.wording import LAYER_NAMES, format_milliseconds, format_number, format_speed
 from bench.contract.cases import ConvCase
 
 #: By so much a step may differ between the process that traced and the timing without a caution.
@@ -101,18 +101,19 @@ class Explanation:
     def sentence(self) -> str:
         """The four factors in words."""
         factors = self.factors
+        separable_name, dense_name = LAYER_NAMES[self.separable.layer], LAYER_NAMES[self.dense.layer]
         if factors.kernels >= 1:
-            kernels = f"stay {number(factors.kernels)} times further from their limits than"
+            kernels = f"stay {format_number(factors.kernels)} times further from their limits than"
         else:
-            kernels = f"come {number(1 / factors.kernels)} times closer to their limits than"
+            kernels = f"come {format_number(1 / factors.kernels)} times closer to their limits than"
         outside_seconds = self.outside_seconds
-        outside = milliseconds(outside_seconds[self.separable.layer])
-        dense_outside = milliseconds(outside_seconds[self.dense.layer])
+        outside = format_milliseconds(outside_seconds[self.separable.layer])
+        dense_outside = format_milliseconds(outside_seconds[self.dense.layer])
         return (
-            f"SeparableConv2D is {speed(self.ratio, self.low, self.high)}. FLOPs promise that it is "
-            f"{speed(factors.flops)}; by this machine's limits it would be "
-            f"{speed(factors.flops * factors.limit)}. "
-            f"Its kernels {kernels} Conv2D's; outside kernels it spends {outside} ms, Conv2D "
+            f"{separable_name} is {format_speed(self.ratio, self.low, self.high)}. FLOPs promise that it is "
+            f"{format_speed(factors.flops)}; by this machine's limits it would be "
+            f"{format_speed(factors.flops * factors.limit)}. "
+            f"Its kernels {kernels} {dense_name}'s; outside kernels it spends {outside} ms, {dense_name} "
             f"{dense_outside} ms. Verdict: {self.verdict}."
         )
 
@@ -133,8 +134,8 @@ class Explanation:
     def cautions(self) -> list[str]:
         """Where the tracing process ran much faster or slower than what was timed."""
         return [
-            f"{layer}: in the process that traced it, a step took {number(drift)} times as long as measured; "
-            "take its operations' shares with care"
+            f"{layer}: in the process that traced it, a step took {format_number(drift)} times as long as "
+            "measured; take its operations' shares with care"
             for layer, drift in self.drift.items()
             if not 1 / (1 + _DRIFT) <= drift <= 1 + _DRIFT
         ]
@@ -151,7 +152,7 @@ class Explanation:
             "verdict": self.verdict,
             "factors": dataclasses.asdict(self.factors),
             "operations": [
-                {key: to_plain(value) for key, value in row.items()}
+                {key: make_plain(value) for key, value in row.items()}
                 for row in self.operations.to_dict("records")
             ],
             "accounted": dict(self.accounted),

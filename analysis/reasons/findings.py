@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from analysis.wording import LAYER_NAMES
+from bench.contract.cases import DENSE_OF
+
 #: The code of slow kernels that nothing captured explains.
 UNEXPLAINED = "unexplained"
 #: The code of slow kernels that ran beside others, so that no time is their own.
 OVERLAPPED = "overlapped"
-#: What each code says, as a noun.
+#: What each code says, as a noun; ``{dense}`` is the dense layer's name.
 TITLES = {
     "generic_kernel": "a generic kernel",
     "outside_onednn": "kernels outside oneDNN",
-    "more_bytes": "more bytes than Conv2D",
+    "more_bytes": "more bytes than {dense}",
     "bandwidth_bound": "memory bandwidth",
     "empty_lanes": "empty vector lanes",
-    "more_kernels": "more kernels than Conv2D",
+    "more_kernels": "more kernels than {dense}",
     "dispatch_dominates": "time outside operations",
     "reorders": "reorders of weights",
     "transposes": "transposes",
@@ -67,7 +70,7 @@ class Finding:
     @property
     def title(self) -> str:
         """The reason as a noun."""
-        return TITLES[self.code]
+        return TITLES[self.code].format(dense=LAYER_NAMES[DENSE_OF.get(self.layer, self.layer)])
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it; numbers that do not exist are null."""
@@ -79,17 +82,17 @@ class Finding:
             "says": self.says,
             "advice": self.advice,
             "remedies": list(self.remedies),
-            "evidence": {key: to_plain(value) for key, value in self.evidence.items()},
+            "evidence": {key: make_plain(value) for key, value in self.evidence.items()},
         }
 
 
-def to_plain(value: Any) -> Any:
+def make_plain(value: Any) -> Any:
     """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null.
 
     A list is one of rows, each by column name.
     """
     if isinstance(value, list):
-        return [{key: to_plain(part) for key, part in row.items()} for row in value]
+        return [{key: make_plain(part) for key, part in row.items()} for row in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -11,14 +11,14 @@ import pandas as pd
 from analysis.traces.step import KERNELS
 
 #: Seconds that a kernel must take by both, as shorter ones are lost in the cost of logging.
-_LONG = 1e-3
+LONG = 1e-3
 #: The relative difference up to which they are said to agree.
-_AGREEMENT = 0.1
+AGREEMENT = 0.1
 
 
 @dataclass(frozen=True)
 class Stopwatches:
-    """How far the two differ, over kernels longer than a millisecond."""
+    """How far the two differ, over kernels longer than :data:`LONG`."""
 
     kernels: int
     #: The median of |log of their ratio|, as a relative difference; missing without kernels.
@@ -33,9 +33,9 @@ def compare_stopwatches(tables: Sequence[pd.DataFrame]) -> Stopwatches:
         return unknown
     every = pd.concat(tables)
     both = every[every["operation"].isin(KERNELS) & every["logged_seconds"].notna()]
-    long = both[(both["traced_seconds"] > _LONG) & (both["logged_seconds"] > _LONG)]
+    long = both[(both["traced_seconds"] > LONG) & (both["logged_seconds"] > LONG)]
     if long.empty:
         return unknown
     difference = np.abs(np.log(long["traced_seconds"].astype(float) / long["logged_seconds"].astype(float)))
     median = float(np.expm1(np.median(difference)))
-    return Stopwatches(kernels=len(long), median_difference=median, agree=median <= _AGREEMENT)
+    return Stopwatches(kernels=len(long), median_difference=median, agree=median <= AGREEMENT)

@@ -11,8 +11,8 @@ import pandas as pd
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.statistics import verdicts
 from analysis.traces.step import KERNELS
-from analysis.wording import FRAMEWORKS, milliseconds, percent
-from bench.contract.cases import ConvCase
+from analysis.wording import FRAMEWORK_NAMES, LAYER_NAMES, format_milliseconds, format_percent
+from bench.contract.cases import DENSE_OF, ConvCase
 from bench.contract.remedies import DENSE_INSTEAD, XLA_OFF
 
 #: What every finding holds as evidence of its kernels.
@@ -53,9 +53,14 @@ class TracedLayer:
     backend: str = "tensorflow"
 
     @property
-    def framework(self) -> str:
+    def framework_name(self) -> str:
         """As its makers write it."""
-        return FRAMEWORKS.get(self.backend, self.backend)
+        return FRAMEWORK_NAMES.get(self.backend, self.backend)
+
+    @property
+    def dense_name(self) -> str:
+        """What Keras calls the dense layer of the pair."""
+        return LAYER_NAMES[DENSE_OF.get(self.case.layer, self.case.layer)]
 
     @property
     def without_xla(self) -> Advice:
@@ -85,17 +90,17 @@ class TracedLayer:
         says: str,
         advice: Advice = NO_ADVICE,
         *,
-        conv2d_may_help: bool = False,
+        dense_may_help: bool = False,
         explains: pd.DataFrame | None = None,
         evidence: Mapping[str, Any] | None = None,
     ) -> Finding:
         """A finding on ``rows``: ``says`` and their time; their kernels are added to the ``evidence``.
 
         ``explains`` are the kernels among ``rows`` whose slowness it explains, if not all. Where
-        ``conv2d_may_help``, and the separable layer is slower, to use Conv2D is advice too.
+        ``dense_may_help``, and the separable layer is slower, to use the dense layer is advice too.
         """
-        if conv2d_may_help and self.case.is_separable and self.verdict == verdicts.SLOWER:
-            advice = _add_conv2d(advice)
+        if dense_may_help and self.case.is_separable and self.verdict == verdicts.SLOWER:
+            advice = _add_dense_instead(advice, self.dense_name)
         seconds, share = float(rows["seconds"].sum()), float(rows["share"].sum())
         kernels = rows[rows["operation"].isin(KERNELS)]
         explained = kernels if explains is None else explains
@@ -104,7 +109,7 @@ class TracedLayer:
             layer=self.case.layer,
             seconds=seconds,
             share=share,
-            says=f"{says}: {milliseconds(seconds)} ms, {percent(share)} of the step",
+            says=f"{says}: {format_milliseconds(seconds)} ms, {format_percent(share)} of the step",
             advice=advice.says,
             remedies=advice.remedies,
             evidence={**(evidence or {}), "kernels": kernels[_KERNEL_COLUMNS].to_dict("records")},
@@ -112,6 +117,6 @@ class TracedLayer:
         )
 
 
-def _add_conv2d(advice: Advice) -> Advice:
-    says = f"{advice.says}, or use Conv2D here" if advice.says else "use Conv2D here"
+def _add_dense_instead(advice: Advice, dense_name: str) -> Advice:
+    says = f"{advice.says}, or use {dense_name} here" if advice.says else f"use {dense_name} here"
     return Advice(says, (*advice.remedies, DENSE_INSTEAD))

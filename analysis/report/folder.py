@@ -21,7 +21,7 @@ def write_report(report: Report, folder: Path) -> None:
         if figure.png:
             contents[f"figures/{figure.key}.png"] = figure.png
     for name, table in report.tables.items():
-        plain = _plain(table)
+        plain = _make_plain_table(table)
         contents[f"data/{name}.csv"] = plain.to_csv(index=False).encode()
         contents[f"data/{name}.parquet"] = plain.to_parquet(index=False)
     short = json.dumps(report.summary, indent=1, allow_nan=False) + "\n"
@@ -48,11 +48,11 @@ def point_latest(folder: Path) -> bool:
     return True
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
+def _make_plain_table(table: pd.DataFrame) -> pd.DataFrame:
     """A table of numbers and texts: what is neither becomes text, as CSV and Parquet need it."""
 
-    def plain(value: Any) -> Any:
+    def convert_value(value: Any) -> Any:
         return value if value is None or isinstance(value, str | float) else str(value)
 
     others = [name for name in table if pd.api.types.is_object_dtype(table[name])]
-    return table.assign(**{name: [plain(value) for value in table[name]] for name in others})
+    return table.assign(**{name: [convert_value(value) for value in table[name]] for name in others})

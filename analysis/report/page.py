@@ -39,11 +39,11 @@ def _make_environment() -> Environment:
         loader=LOADER, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
-        "milliseconds": wording.milliseconds,
-        "ratio": wording.number,
-        "percent": wording.percent,
+        "milliseconds": wording.format_milliseconds,
+        "ratio": wording.format_number,
+        "percent": wording.format_percent,
         "gain": describe_gain,
-        "giga": wording.giga,
-        "size": wording.size,
+        "giga": wording.format_giga,
+        "size": wording.format_size,
     }
     return environment

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.limits.roofline import Ceilings, find_ceilings
-from analysis.mnist.trainings import choose_trainings
+from analysis.mnist.trainings import keep_judged_trainings
 from analysis.pairs.plane_and_arms import PlaneAndArms, find_plane_and_arms
 from analysis.pairs.remedies import tabulate_remedies
 from analysis.pairs.table import tabulate_pairs
@@ -42,7 +42,7 @@ class Study:
     shown_explanations: tuple[ShownExplanation, ...]
     #: A row a remedy, as ``tabulate_remedies`` has it.
     gains: pd.DataFrame
-    #: The MNIST trainings to judge by, as ``choose_trainings`` has them.
+    #: The MNIST trainings to judge by, as ``keep_judged_trainings`` has them.
     trainings: pd.DataFrame
     #: Sentences on what makes the numbers doubtful.
     cautions: tuple[str, ...]
@@ -65,6 +65,6 @@ def make_study(results: Results, everything: Results, folder: Path, tell: Callab
         explained=explained,
         shown_explanations=choose_explanations(explained, gains, folder),
         gains=gains,
-        trainings=choose_trainings(results),
+        trainings=keep_judged_trainings(results),
         cautions=tuple(list_cautions(results)),
     )

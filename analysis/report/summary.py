@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.results.selection import describe_environment
+from analysis.results.selection import write_environment
 from analysis.statistics import verdicts
-from analysis.wording import milliseconds, number
+from analysis.wording import format_milliseconds, format_number
 
 #: Rows of the Markdown table: the slowest comparisons.
 _ROWS = 10
@@ -21,7 +21,7 @@ def summarize(
     """As ``summary.json`` has it."""
     found = table["verdict"].value_counts() if len(table) else {}
     return {
-        "environment": describe_environment(environment),
+        "environment": write_environment(environment),
         "fingerprint": environment["fingerprint"],
         "answer": list(sentences),
         "cautions": list(cautions),
@@ -43,10 +43,10 @@ def write_markdown(summary: Mapping[str, Any], table: pd.DataFrame) -> str:
     lines = [
         "# Is SeparableConv2D slower than Conv2D here?",
         "",
-        f"{_plain(summary['environment'])}",
+        f"{_escape_markup(summary['environment'])}",
         "",
-        *(f"> **Caution:** {_plain(caution)}\n" for caution in summary["cautions"]),
-        *(f"- {_plain(sentence)}" for sentence in summary["answer"]),
+        *(f"> **Caution:** {_escape_markup(caution)}\n" for caution in summary["cautions"]),
+        *(f"- {_escape_markup(sentence)}" for sentence in summary["answer"]),
     ]
     if len(table):
         lines += [
@@ -57,12 +57,12 @@ def write_markdown(summary: Mapping[str, Any], table: pd.DataFrame) -> str:
         slowest = sorted(table.to_dict("records"), key=lambda row: -row["ratio"])[:_ROWS]
         for row in slowest:
             cells = (
-                _code(row["pair"]),
+                _mark_as_code(row["pair"]),
                 row["verdict"],
-                number(row["ratio"]),
-                f"{number(row['low'])} to {number(row['high'])}",
-                milliseconds(row["dense_seconds"]),
-                milliseconds(row["separable_seconds"]),
+                format_number(row["ratio"]),
+                f"{format_number(row['low'])} to {format_number(row['high'])}",
+                format_milliseconds(row["dense_seconds"]),
+                format_milliseconds(row["separable_seconds"]),
             )
             lines.append(f"| {' | '.join(cells)} |")
         if len(table) > _ROWS:
@@ -70,10 +70,10 @@ def write_markdown(summary: Mapping[str, Any], table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _code(text: str) -> str:
+def _mark_as_code(text: str) -> str:
     return f"`{text.replace('`', '').replace('|', '')}`"
 
 
-def _plain(text: str) -> str:
+def _escape_markup(text: str) -> str:
     """Text in which nothing is markup."""
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in text)

@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.results.files import ResultsError
 from analysis.results.loading import load_results
-from analysis.results.selection import describe_environment
+from analysis.results.selection import write_environment
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _check_file(file: Path) -> FileFacts:
         read = load_results([file])
     except ResultsError as error:
         return FileFacts(str(file), problem=str(error))
-    environments = dict.fromkeys(describe_environment(run.environment) for run in read.runs)
+    environments = dict.fromkeys(write_environment(run.environment) for run in read.runs)
     return FileFacts(
         file=str(file),
         environment="; ".join(environments),

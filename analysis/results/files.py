@@ -20,6 +20,7 @@ import fastjsonschema
 
 from analysis import commands
 from bench.contract.cases import SCHEMA
+from bench.contract.printable import make_printable
 
 #: How the names of files end that hold several runs.
 SEVERAL_RUNS = ".jsonl.gz"
@@ -147,7 +148,7 @@ _UNPRINTABLE = re.compile(r"\\u|\\[bfnrt]|[^\x20-\x7e\s]")
 def _make_printable(content: Any) -> Any:
     """``content`` with a question mark for every letter that a terminal or a reader could not show."""
     if isinstance(content, str):
-        return "".join(letter if letter.isprintable() else "?" for letter in content)
+        return make_printable(content, keep="")
     if isinstance(content, dict):
         return {_make_printable(key): _make_printable(value) for key, value in content.items()}
     if isinstance(content, list):

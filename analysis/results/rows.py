@@ -58,6 +58,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "seed",
         "epochs",
         "parameters",
+        "convolutions",
         "samples",
         "history",
         "seconds",

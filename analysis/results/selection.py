@@ -23,7 +23,7 @@ def load_selected(wanted: str, storage: Path) -> Results:
     """
     paths, conditions = _parse(wanted)
     kept = _keep_meeting(load_results(find_files(paths or [storage])), conditions, wanted)
-    environments = {run.fingerprint: describe_environment(run.environment) for run in kept.runs}
+    environments = {run.fingerprint: write_environment(run.environment) for run in kept.runs}
     if len(environments) > 1:
         raise ResultsError(
             f"{wanted!r} names runs of {len(environments)} environments, where one is needed: "
@@ -46,7 +46,7 @@ def select_by_conditions(wanted: str, everything: Results) -> Results:
     return _keep_meeting(everything, conditions, wanted)
 
 
-def describe_environment(environment: Mapping[str, Any]) -> str:
+def write_environment(environment: Mapping[str, Any]) -> str:
     """An environment, short: ``tensorflow 2.21.0, keras 3.15.1, onednn on (0123456789)``."""
     backend = environment["backend"]
     facts = {
@@ -61,7 +61,7 @@ def describe_environment(environment: Mapping[str, Any]) -> str:
 def _keep_meeting(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
     kept = {run.number for run in found.runs if _meets(run.environment, conditions)}
     if not kept:
-        there = sorted({describe_environment(run.environment) for run in found.runs})
+        there = sorted({write_environment(run.environment) for run in found.runs})
         raise ResultsError(f"no run meets {wanted!r}; there are: {'; '.join(there)}")
     return found.select_runs(kept)
 

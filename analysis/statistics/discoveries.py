@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 
-def sign_test_beyond(ratios: Sequence[float], margin: float) -> float:
+def compute_sign_test_p(ratios: Sequence[float], margin: float) -> float:
     """The sign test's p-value of the median of ``ratios`` being no further from 1 than ``margin``.
 
     Two-sided, of independent ratios; it agrees with the interval of ``estimate_median``.

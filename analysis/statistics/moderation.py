@@ -31,7 +31,7 @@ class Prior:
     most: float
 
     @classmethod
-    def of(cls, variances: Sequence[float], degrees: Sequence[int]) -> Prior:
+    def estimate(cls, variances: Sequence[float], degrees: Sequence[int]) -> Prior:
         """From the variances of samples with so many degrees of freedom each (Smyth, section 6.2).
 
         Too few samples, or those without any spread, say nothing: 0 degrees.
@@ -47,7 +47,7 @@ class Prior:
         if beyond_chance <= 0:
             # They differ no more than chance would have it: all are one variance.
             return cls(math.exp(float(np.mean(logs))), most, most)
-        own = _inverse_trigamma(beyond_chance)
+        own = _invert_trigamma(beyond_chance)
         return cls(math.exp(float(np.mean(logs)) + special.digamma(own) - math.log(own)), 2 * own, most)
 
     def moderate(self, variance: float, degrees: int) -> tuple[float, float]:
@@ -64,7 +64,7 @@ _LEAST_SAMPLES = 5
 NO_PRIOR = Prior(0.0, 0.0, math.inf)
 
 
-def _inverse_trigamma(value: float) -> float:
+def _invert_trigamma(value: float) -> float:
     """The x with trigamma(x) = ``value`` > 0."""
     return float(optimize.brentq(lambda x: special.polygamma(1, x) - value, 1e-6, 1e9))
 
@@ -89,13 +89,13 @@ class LogRatio:
             return math.nan if not self.degrees else float(self.value == 0)
         return float(2 * special.stdtr(self.degrees, -abs(self.value) / self.error))
 
-    def reach(self, confidence: float = CONFIDENCE) -> float:
+    def compute_reach(self, confidence: float = CONFIDENCE) -> float:
         """Half the width of the interval, in logarithms; infinite if unknown."""
         if not self.degrees:
             return math.inf
         return float(special.stdtrit(self.degrees, (1 + confidence) / 2)) * self.error
 
-    def with_more(self, values: int, degrees_each: int) -> LogRatio:
+    def add_values(self, values: int, degrees_each: int) -> LogRatio:
         """What it would be with so many more values like these."""
         total = self.values + values
         return dataclasses.replace(
@@ -105,11 +105,11 @@ class LogRatio:
             values=total,
         )
 
-    def ratio(self, confidence: float = CONFIDENCE) -> Estimate:
+    def compute_ratio(self, confidence: float = CONFIDENCE) -> Estimate:
         """As a ratio with its interval."""
         if not self.degrees:
             return Estimate(math.exp(self.value), low=0.0, high=math.inf, confidence=0.0)
-        reach = self.reach(confidence)
+        reach = self.compute_reach(confidence)
         return Estimate(
             math.exp(self.value),
             low=math.exp(self.value - reach),
@@ -128,9 +128,9 @@ def estimate_log_ratios(
     estimated apart. Both variances add up; their degrees of freedom are averaged harmonically, by their
     shares. (Satterthwaite's rule has the shares squared; with three runs its 95 % intervals covered 93 %.)
     """
-    return _moderated(
+    return _estimate_moderated(
         [float(np.mean(sample)) for sample in samples],
-        [_centred(sample, labels) for sample, labels in zip(samples, runs, strict=True)],
+        [_subtract_mean(sample, labels) for sample, labels in zip(samples, runs, strict=True)],
         [1 / len(sample) for sample in samples],
         [len(sample) for sample in samples],
         groups=1,
@@ -148,22 +148,22 @@ def estimate_log_differences(
     One variance for both; otherwise as :func:`estimate_log_ratios`.
     """
     every = list(zip(samples, bases, runs, base_runs, strict=True))
-    return _moderated(
+    return _estimate_moderated(
         [float(np.mean(sample) - np.mean(base)) for sample, base, _, _ in every],
-        [_centred(sample, new) + _centred(base, old) for sample, base, new, old in every],
+        [_subtract_mean(sample, new) + _subtract_mean(base, old) for sample, base, new, old in every],
         [1 / len(sample) + 1 / len(base) for sample, base, _, _ in every],
         [min(len(sample), len(base)) for sample, base, _, _ in every],
         groups=2,
     )
 
 
-def _centred(sample: Sequence[float], runs: Sequence[Hashable]) -> list[tuple[Hashable, float]]:
+def _subtract_mean(sample: Sequence[float], runs: Sequence[Hashable]) -> list[tuple[Hashable, float]]:
     """What is left of each value without the sample's mean, with its run."""
     centre = float(np.mean(sample))
     return [(run, value - centre) for run, value in zip(runs, sample, strict=True)]
 
 
-def _moderated(
+def _estimate_moderated(
     means: Sequence[float],
     residuals: Sequence[list[tuple[Hashable, float]]],
     scales: Sequence[float],
@@ -172,12 +172,12 @@ def _moderated(
 ) -> list[LogRatio]:
     """``scales``: the variances of the means over that of a value; ``groups``: 1, or 2 for differences."""
     degrees = [len(own) - groups for own in residuals]
-    common, common_variance = _of_runs(residuals, groups)
+    common, common_variance = _estimate_run_effects(residuals, groups)
     variances = [
         sum((value - common.get(run, 0.0)) ** 2 for run, value in own) / free if free else math.nan
         for own, free in zip(residuals, degrees, strict=True)
     ]
-    prior = Prior.of(variances, degrees)
+    prior = Prior.estimate(variances, degrees)
     found = []
     for mean, variance, scale, free, count in zip(means, variances, scales, degrees, counts, strict=True):
         # Of a single value nothing says whether it is like the others.
@@ -190,7 +190,7 @@ def _moderated(
     return found
 
 
-def _of_runs(
+def _estimate_run_effects(
     residuals: Sequence[list[tuple[Hashable, float]]], groups: int
 ) -> tuple[dict[Hashable, float], float]:
     """What each run did to all samples alike, and its variance over the runs; nothing for few samples."""

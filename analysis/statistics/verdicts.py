@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.statistics.estimates import Estimate
+from bench.contract.verdicts import FASTER, SLOWER
 
-SLOWER, FASTER, SAME, UNDECIDED = "slower", "faster", "same", "undecided"
+SAME, UNDECIDED = "same", "undecided"
 WORDS = (SLOWER, FASTER, SAME, UNDECIDED)
 
 #: Of the differences found in one table, no more than this share shall be chance (Benjamini and
@@ -53,7 +54,7 @@ class Verdict:
         return REASONS[self.code]
 
 
-def least_noise(replicates: int) -> float:
+def compute_least_noise(replicates: int) -> float:
     """What counts as a difference after so many runs on the quietest of machines."""
     return LEAST_NOISE if replicates > 1 else SINGLE_RUN_NOISE
 
@@ -62,10 +63,10 @@ def estimate_noise(control_ratios: Iterable[float], replicates: int) -> float:
     """The relative change that this machine shows where there is none.
 
     The 95th percentile of |A/A ratio - 1| over the controls (layers measured against a second
-    copy of themselves), but at least :func:`least_noise`.
+    copy of themselves), but at least :func:`compute_least_noise`.
     """
     changes = [math.expm1(abs(math.log(ratio))) for ratio in control_ratios]
-    return max([least_noise(replicates), *([float(np.percentile(changes, 95))] if changes else [])])
+    return max([compute_least_noise(replicates), *([float(np.percentile(changes, 95))] if changes else [])])
 
 
 def judge(ratio: Estimate, noise: float, false_discovery_rate: float, replicates: int = 2) -> Verdict:
@@ -79,20 +80,20 @@ def judge(ratio: Estimate, noise: float, false_discovery_rate: float, replicates
     if ratio.confidence < LEAST_CONFIDENCE:
         return Verdict(UNDECIDED, "few_turns")
     is_discovery = false_discovery_rate <= FALSE_DISCOVERIES
-    if is_discovery and not _within(ratio.value, ratio.value, noise):
+    if is_discovery and not _is_within(ratio.value, ratio.value, noise):
         return Verdict(SLOWER if ratio.value > 1 else FASTER, "beyond_noise")
-    margin = same_margin(replicates)
+    margin = compute_same_margin(replicates)
     # What would be a difference on a quiet machine is not the same on a loud one.
-    small = _within(ratio.value, ratio.value, least_noise(replicates))
-    if small and noise <= margin and _within(ratio.low, ratio.high, margin):
+    small = _is_within(ratio.value, ratio.value, compute_least_noise(replicates))
+    if small and noise <= margin and _is_within(ratio.low, ratio.high, margin):
         return Verdict(SAME, "within_margin")
     return Verdict(UNDECIDED, "small" if is_discovery else "chance")
 
 
-def same_margin(replicates: int) -> float:
+def compute_same_margin(replicates: int) -> float:
     """What a whole interval must be within of 1 to be called the same."""
-    return max(SAME_WITHIN, least_noise(replicates))
+    return max(SAME_WITHIN, compute_least_noise(replicates))
 
 
-def _within(low: float, high: float, margin: float) -> bool:
+def _is_within(low: float, high: float, margin: float) -> bool:
     return 1 / (1 + margin) <= low and high <= 1 + margin

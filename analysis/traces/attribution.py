@@ -7,7 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.traces.intervals import Clock, Intervals, keep_inside, make_lone_clock, make_shared_clock
+from analysis.traces.intervals import (
+    Intervals,
+    VariableRateClock,
+    keep_inside,
+    make_lone_clock,
+    make_shared_clock,
+)
 from analysis.traces.operations import Operation
 
 #: What tells one row from another; see ``naming.describe_operation``.
@@ -52,7 +58,9 @@ def _keep_inside_steps(operations: Sequence[Operation], steps: Intervals) -> lis
     return [operation for operation in cut if len(operation.intervals.starts)]
 
 
-def _measure_times(intervals: Intervals, shared: Clock, lone: Clock, step_count: int) -> dict[str, float]:
+def _measure_times(
+    intervals: Intervals, shared: VariableRateClock, lone: VariableRateClock, step_count: int
+) -> dict[str, float]:
     """Calls and times of one operation; two columns are of all steps together."""
     return {
         "calls_a_step": len(intervals.starts) / step_count,

@@ -17,7 +17,7 @@ class Intervals(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Clock:
+class VariableRateClock:
     """A clock that need not run at one second a second: it shows ``shown`` at ``times``, (N,) each.
 
     Between two of ``times`` it runs evenly; before the first and after the last it stands still.
@@ -54,14 +54,14 @@ def keep_inside(intervals: Intervals, steps: Intervals) -> Intervals:
     )
 
 
-def make_shared_clock(several: Sequence[Intervals]) -> Clock:
+def make_shared_clock(several: Sequence[Intervals]) -> VariableRateClock:
     """A clock that runs at 1/n while n of ``several`` run, and stands still while none does."""
     times, running = _count_running(several)
     rate = np.divide(1.0, running, out=np.zeros_like(running), where=running > 0)
     return _make_clock(times, rate)
 
 
-def make_lone_clock(several: Sequence[Intervals]) -> Clock:
+def make_lone_clock(several: Sequence[Intervals]) -> VariableRateClock:
     """A clock that runs while exactly one of ``several`` runs."""
     times, running = _count_running(several)
     return _make_clock(times, (running == 1).astype(float))
@@ -76,9 +76,9 @@ def _count_running(several: Sequence[Intervals]) -> tuple[np.ndarray, np.ndarray
     return times[order], np.cumsum(changes)[:-1]
 
 
-def _make_clock(times: np.ndarray, rate: np.ndarray) -> Clock:
+def _make_clock(times: np.ndarray, rate: np.ndarray) -> VariableRateClock:
     """A clock that runs at ``rate``, (N - 1,), between ``times``, (N,)."""
-    return Clock(times=times, shown=np.concatenate([[0.0], np.cumsum(np.diff(times) * rate)]))
+    return VariableRateClock(times=times, shown=np.concatenate([[0.0], np.cumsum(np.diff(times) * rate)]))
 
 
 def measure_covered(several: Sequence[Intervals], steps: Intervals) -> float:
@@ -96,4 +96,4 @@ def measure_covered(several: Sequence[Intervals], steps: Intervals) -> float:
     # A clock that runs within the stretches only.
     times = np.stack([stretch_starts, stretch_ends], axis=1).ravel()
     lengths = np.stack([np.zeros(len(stretch_starts)), stretch_ends - stretch_starts], axis=1).ravel()
-    return Clock(times=times, shown=np.cumsum(lengths)).measure(steps)
+    return VariableRateClock(times=times, shown=np.cumsum(lengths)).measure(steps)

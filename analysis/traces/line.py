@@ -53,7 +53,7 @@ class Line:
         """The name of each event, (N,)."""
         return np.array(self.vocabulary, dtype=object)[self.kinds]
 
-    def where(self, names: Collection[str]) -> Line:
+    def keep_names(self, names: Collection[str]) -> Line:
         """The events that have one of ``names``."""
         is_wanted = np.zeros(len(self.vocabulary), dtype=bool)
         for kind in np.unique(self.kinds):

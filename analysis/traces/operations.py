@@ -52,8 +52,8 @@ def read_graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
 
 def read_eager_operations(caller: Line) -> Iterator[Operation]:
     """What eager calls ran: the runtime's event for running an operation, inside the call's."""
-    calls = caller.where([name for name in caller.distinct if name.startswith(EAGER)])
-    runs = caller.where([RUNS])
+    calls = caller.keep_names([name for name in caller.distinct if name.startswith(EAGER)])
+    runs = caller.keep_names([RUNS])
     if not len(calls.starts) or not len(runs.starts):
         return
     enclosing = np.searchsorted(calls.starts, runs.starts, side="right") - 1
@@ -68,7 +68,7 @@ def read_eager_operations(caller: Line) -> Iterator[Operation]:
 
 def read_torch_operations(caller: Line) -> Iterator[Operation]:
     """What PyTorch ran: its convolutions whole, and of all else what holds nothing else."""
-    events = caller.where([name for name in caller.distinct if name.startswith(_ATEN)])
+    events = caller.keep_names([name for name in caller.distinct if name.startswith(_ATEN)])
     starts, ends = events.intervals
     if not len(starts):
         return
@@ -94,7 +94,7 @@ def read_gpu_kernels(lines: Iterable[Line]) -> Iterator[Operation]:
         if not line.is_of_gpu:
             continue
         for kernel in line.distinct:
-            same = line.where([kernel])
+            same = line.keep_names([kernel])
             launchers = np.array([]) if same.belongs_to is None else same.belongs_to
             for launcher in dict.fromkeys(launchers):
                 chosen = launchers == launcher
@@ -133,7 +133,7 @@ def _collect_by_name(lines: Sequence[Line], names: Collection[str]) -> dict[str,
     """The times of the events that have one of ``names``, over all lines, sorted by start."""
     found: dict[str, list[Intervals]] = {}
     for line in lines:
-        for name, intervals in line.where(names).split_by_name():
+        for name, intervals in line.keep_names(names).split_by_name():
             found.setdefault(name, []).append(intervals)
     collected = {}
     for name, parts in found.items():

@@ -72,10 +72,10 @@ def attribute_overheads(
 def _select_events(lines: Sequence[Line], caller: Line) -> dict[str, list[Line]]:
     """Overhead -> the events that show it, in the order of :data:`OVERHEADS`."""
     return {
-        SYNCHRONISE: [caller.where([f"{EAGER}SyncDevice"])],
-        EXECUTOR: [line.where(_EXECUTES) for line in lines],
-        IDLE: [caller.where(_WAITS)],
-        DISPATCH: [caller.where([name for name in caller.distinct if name != STEP_NAME])],
+        SYNCHRONISE: [caller.keep_names([f"{EAGER}SyncDevice"])],
+        EXECUTOR: [line.keep_names(_EXECUTES) for line in lines],
+        IDLE: [caller.keep_names(_WAITS)],
+        DISPATCH: [caller.keep_names([name for name in caller.distinct if name != STEP_NAME])],
     }
 
 

@@ -157,7 +157,7 @@ def _read_newest(folder: Path) -> tuple[Path, list[Line]]:
 def _find_steps(file: Path, lines: Sequence[Line]) -> tuple[Line, Intervals]:
     """The calling thread's line, and the steps to be looked at."""
     for line in lines:
-        steps = line.where([STEP_NAME])
+        steps = line.keep_names([STEP_NAME])
         if len(steps.starts):
             seconds = steps.ends - steps.starts
             kept = seconds <= np.median(seconds)

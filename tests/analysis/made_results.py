@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.contract.cases import SCHEMA, ConvCase
+from bench.contract.cases import DENSE_OF, SCHEMA, SEPARABLE_OF, ConvCase
 from bench.plan.ceilings import Ceiling, list_ceilings
 
 ENVIRONMENT = {
@@ -19,7 +19,9 @@ ENVIRONMENT = {
 
 
 def pair_of(case: ConvCase) -> tuple[ConvCase, ConvCase]:
-    return dataclasses.replace(case, layer="conv2d"), dataclasses.replace(case, layer="separable_conv2d")
+    """The dense and the separable layer of the comparison that ``case`` is one side of."""
+    dense = DENSE_OF.get(case.layer, case.layer)
+    return dataclasses.replace(case, layer=dense), dataclasses.replace(case, layer=SEPARABLE_OF[dense])
 
 
 def layer_row(case: ConvCase, seconds: float, ratios: Iterable[float] | None = None, **info: Any) -> dict:

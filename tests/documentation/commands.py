@@ -124,13 +124,13 @@ def _check_analysis(words, command=analysis_command):
 
 def _check_campaign(words):
     given = campaign_command.make_context("bench.campaign", list(words)).params
-    short, long = given["environments"] or "", given["environment"]
+    short, long = given["environments"] or "", given["single_environments"]
     for environment in [*short.split(","), *long]:
         interpreter = environment.partition(":")[0].rpartition("=")[2]
         assert interpreter in {"", "current", *list_tox_environments()}, interpreter
     # A release is not installed only to see whether the words around it make sense.
     installed = re.sub(r"(?<![\w.])tf2\d\d", lambda release: f"{release[0]}=current", short)
-    parse_environments(installed, long, given["settings"])
+    parse_environments(installed, long, given["assignments"])
     _check_pytest(given["options"])
 
 

@@ -13,12 +13,12 @@ from analysis.limits.cost import list_kernels
 from analysis.reasons.detectors import find
 from analysis.reasons.findings import TITLES
 from analysis.traces.naming import classify_type
-from analysis.wording import FRAMEWORKS
+from analysis.wording import FRAMEWORK_NAMES, LAYER_NAMES
 from bench.contract import remedies
 from bench.contract.cases import DENSE_OF, LAYERS, SPLIT, ConvCase
 from bench.frameworks.loading import AVAILABLE
 from bench.plan.remedies import suggest_remedies
-from bench.workloads.reference import compute_expected, draw_sample
+from bench.workloads.reference import compute_expected, draw_tensors
 from tests.analysis.reasons import test_findings
 from tests.documentation.pages import CONTRIBUTING, PROJECT, find_codes
 
@@ -76,7 +76,7 @@ def test_what_the_recipes_name_is_in_the_files_that_they_name():
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_layer_has_a_meaning_a_cost_and_a_name_for_its_operation(layer):
     case = small_case(layer)
-    (output,) = compute_expected(case, draw_sample(case, shapes_of_weights(case)))
+    (output,) = compute_expected(case, draw_tensors(case, shapes_of_weights(case)))
     assert output.size == case.batch * case.output_size[0] * case.output_size[1] * case.filters
     kernels = list_kernels(dataclasses.replace(case, direction="train"))
     assert kernels
@@ -89,12 +89,13 @@ def test_every_layer_has_a_meaning_a_cost_and_a_name_for_its_operation(layer):
 @pytest.mark.parametrize("layer", [*DENSE_OF, *DENSE_OF.values()])
 def test_every_layer_of_a_pair_can_be_compared(layer):
     assert small_case(layer).is_separable != small_case(layer).is_dense
+    assert layer in LAYER_NAMES
 
 
 @pytest.mark.parametrize("backend", AVAILABLE)
 def test_every_backend_is_named_wherever_the_recipe_says(backend):
     assert (PROJECT / "bench" / "frameworks" / f"{backend}.py").exists()
-    assert backend in FRAMEWORKS
+    assert backend in FRAMEWORK_NAMES
     extra = "bench" if backend == "tensorflow" else backend
     assert re.search(rf"^{extra} = \[", (PROJECT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
     schema = json.loads((PROJECT / "bench" / "contract" / "schema.json").read_text("utf-8"))

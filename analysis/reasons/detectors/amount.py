@@ -1,4 +1,4 @@
-"""More work than Conv2D has: more kernels, more bytes."""
+"""More work than the dense layer has: more kernels, more bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from analysis.limits.cost import INPUT_GRADIENT, POINTWISE
 from analysis.limits.roofline import BANDWIDTH
 from analysis.reasons.findings import Finding
 from analysis.reasons.traced_layer import TracedLayer
-from analysis.wording import milliseconds, number
+from analysis.wording import LAYER_NAMES, format_milliseconds, format_number
 
 #: Ceilings are no truer than this.
 _CEILING_NOISE = 0.1
@@ -26,11 +26,12 @@ def find_more_bytes(layer: TracedLayer) -> Iterator[Finding]:
     yield layer.make_finding(
         "more_bytes",
         own,
-        f"Perfect kernels, each by itself, would still take {number(least / dense_least)} times as long as "
-        f"Conv2D's ({milliseconds(least)} against {milliseconds(dense_least)} ms at least), since they move "
-        f"{number(moved / dense_moved)} times the bytes ({moved / 1e6:.3g} against "
+        f"Perfect kernels, each by itself, would still take {format_number(least / dense_least)} times as "
+        f"long as {layer.dense_name}'s ({format_milliseconds(least)} against "
+        f"{format_milliseconds(dense_least)} ms at least), since they move "
+        f"{format_number(moved / dense_moved)} times the bytes ({moved / 1e6:.3g} against "
         f"{dense_moved / 1e6:.3g} MB); its kernels take",
-        conv2d_may_help=True,
+        dense_may_help=True,
         # That it must be slower does not say why a kernel is slower still.
         explains=own.iloc[:0],
         evidence={
@@ -52,9 +53,9 @@ def find_more_kernels(layer: TracedLayer) -> Iterator[Finding]:
         yield layer.make_finding(
             "more_kernels",
             extra,
-            f"A first layer needs no input gradient, so Conv2D runs {len(dense)} "
-            f"kernel{'s' * (len(dense) > 1)} and SeparableConv2D {len(own)}: the depthwise weights lie "
-            "behind the pointwise input gradient",
-            conv2d_may_help=True,
+            f"A first layer needs no input gradient, so {layer.dense_name} runs {len(dense)} "
+            f"kernel{'s' * (len(dense) > 1)} and {LAYER_NAMES[layer.case.layer]} {len(own)}: the depthwise "
+            "weights lie behind the pointwise input gradient",
+            dense_may_help=True,
             evidence={"kernels_run": len(own), "dense_kernels_run": len(dense)},
         )

@@ -8,16 +8,13 @@ from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
 from analysis.traces.naming import REORDER, SPACE_TO_BATCH, TRANSPOSE
 from analysis.traces.overheads import OVERHEADS
-from analysis.wording import milliseconds, percent
-from bench.contract.remedies import CHANNELS_LAST, JAX_JIT, LARGER_BATCH, TF_FUNCTION
+from analysis.wording import format_milliseconds, format_percent
+from bench.contract.remedies import CHANNELS_LAST, EAGER_COMPILERS, LARGER_BATCH
 
 #: From this share on, what is around the operations is what matters.
 _DOMINATES = 0.4
 #: From this share on, elementwise operations of their own are worth a word.
 _NOTICEABLE = 0.1
-#: What makes one call of many eager ones, by backend: a function's name and a remedy's. PyTorch has none
-#: short of torch.compile, which is a mode of its own.
-_COMPILERS = {"tensorflow": TF_FUNCTION, "jax": JAX_JIT}
 
 
 def find_dispatch(layer: TracedLayer) -> Iterator[Finding]:
@@ -25,7 +22,9 @@ def find_dispatch(layer: TracedLayer) -> Iterator[Finding]:
     rows = layer.select(*OVERHEADS)
     share = rows["share"].sum()
     if share >= _DOMINATES:
-        parts = ", ".join(f"{row['operation']} {percent(row['share'])}" for row in rows.to_dict("records"))
+        parts = ", ".join(
+            f"{row['operation']} {format_percent(row['share'])}" for row in rows.to_dict("records")
+        )
         yield layer.make_finding(
             "dispatch_dominates",
             rows,
@@ -35,8 +34,8 @@ def find_dispatch(layer: TracedLayer) -> Iterator[Finding]:
 
 
 def _advise_on_dispatch(layer: TracedLayer) -> Advice:
-    if layer.case.mode == "eager" and layer.backend in _COMPILERS:
-        compiler = _COMPILERS[layer.backend]
+    if layer.case.mode == "eager" and layer.backend in EAGER_COMPILERS:
+        compiler = EAGER_COMPILERS[layer.backend]
         return Advice(f"put it into {compiler} and use larger batches", (compiler, LARGER_BATCH))
     return Advice("use larger batches", (LARGER_BATCH,))
 
@@ -85,7 +84,7 @@ def find_elementwise(layer: TracedLayer) -> Iterator[Finding]:
     rows = layer.select("bias", "activation")
     if rows["share"].sum() >= _NOTICEABLE:
         parts = ", ".join(
-            f"{row['name']} {milliseconds(row['seconds'])} ms" for row in rows.to_dict("records")
+            f"{row['name']} {format_milliseconds(row['seconds'])} ms" for row in rows.to_dict("records")
         )
         has_bias = (rows["operation"] == "bias").any()
         without_bias = Advice("leave the bias out before a batch normalisation, which has one")

@@ -17,7 +17,7 @@ from analysis.reasons.detectors.words import name_kernel, name_kernels
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
 from analysis.traces.naming import XLA
-from analysis.wording import number, percent
+from analysis.wording import format_number, format_percent
 from bench.contract.cases import ConvCase
 from bench.contract.remedies import BFLOAT16, SMALLER_KERNEL, SPLIT_DEPTH_MULTIPLIER
 
@@ -56,7 +56,7 @@ def find_generic_kernels(layer: TracedLayer) -> Iterator[Finding]:
             alike,
             f"{_begin_sentence(kind, len(alike))} {name_kernels(alike)}{cause.condition}",
             cause.advice,
-            conv2d_may_help=True,
+            dense_may_help=True,
             evidence={"cause": name},
         )
 
@@ -112,7 +112,7 @@ def find_outside_onednn(layer: TracedLayer) -> Iterator[Finding]:
     yield layer.make_finding(
         "outside_onednn",
         rows,
-        f"{says}, so {layer.framework}'s own kernels run {name_kernels(rows)}",
+        f"{says}, so {layer.framework_name}'s own kernels run {name_kernels(rows)}",
         advice,
         evidence={"cause": cause},
     )
@@ -136,7 +136,7 @@ def _describe_traffic(row: Mapping[str, Any]) -> str:
     rate = f"{row['bytes_per_second'] / 1e9:.3g} GB/s"
     amount = f"{row['bytes'] / 2**20:.2g} MiB"
     return (
-        f"{name_kernel(row)} ({rate}, {percent(row['of_limit'])} of what memory allows for {amount}; "
+        f"{name_kernel(row)} ({rate}, {format_percent(row['of_limit'])} of what memory allows for {amount}; "
         f"{row['flops_per_byte']:.2g} FLOP a byte)"
     )
 
@@ -151,8 +151,8 @@ def find_empty_lanes(layer: TracedLayer) -> Iterator[Finding]:
             "empty_lanes",
             alike,
             f"{channels} channel{'s' * (channels > 1)} padded to {lanes} vector lanes, which costs up to a "
-            f"factor of {number(most)}: {name_kernels(alike)}",
-            conv2d_may_help=True,
+            f"factor of {format_number(most)}: {name_kernels(alike)}",
+            dense_may_help=True,
             # A kernel further from its limit than that is slow for another reason too.
             explains=alike[alike["of_limit"] * most >= SLOW],
             evidence={"channels": int(channels), "lanes": int(lanes)},

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.reasons.detectors.thresholds import TOGETHER
-from analysis.wording import milliseconds, percent
+from analysis.wording import format_milliseconds, format_percent
 
 
 def name_kernel(row: Mapping[str, Any]) -> str:
@@ -32,7 +32,7 @@ def _describe_kernel(row: Mapping[str, Any], implementations: bool) -> list[str]
     if implementations and row["implementation"]:
         parts.append(row["implementation"])
     if row["overlapped"] > TOGETHER:
-        parts.append(f"running for {milliseconds(row['running_seconds'])} ms beside others")
+        parts.append(f"running for {format_milliseconds(row['running_seconds'])} ms beside others")
     else:
-        parts.append(f"{percent(row['of_limit'])} of its limit")
+        parts.append(f"{format_percent(row['of_limit'])} of its limit")
     return parts

@@ -25,7 +25,7 @@ def find_group_loops(layer: TracedLayer) -> Iterator[Finding]:
             f"XLA runs {name_kernels(rows, implementations=False)} as grouped convolutions of {groups} "
             "groups, one after the other",
             layer.without_xla,
-            conv2d_may_help=True,
+            dense_may_help=True,
             evidence={"groups": groups, "instructions": ", ".join(rows["name"])},
         )
 

@@ -14,7 +14,7 @@ from analysis.report.study import Study
 from analysis.report.tables import NUMBER, VERDICT, Column, Detail, Table
 from analysis.results import repeating
 from analysis.results.tables import MeasuredRun, Results
-from analysis.wording import giga, milliseconds, number, percent
+from analysis.wording import format_giga, format_milliseconds, format_number, format_percent
 
 #: A layer's word in titles -> in the names of columns.
 _LAYERS = {"Conv2D": "dense", "separable": "separable"}
@@ -81,15 +81,15 @@ def _write_row(row: Mapping[str, Any]) -> list[str]:
         row["pair"],
         row["name"],
         ", ".join(words),
-        number(row["ratio"]),
-        f"{number(row['low'])} to {number(row['high'])}",
-        number(row["promised"]),
-        *(milliseconds(row[f"{layer}_seconds"]) for layer in layers),
-        *(percent(row[f"{layer}_of_limit"], missing="") for layer in layers),
+        format_number(row["ratio"]),
+        f"{format_number(row['low'])} to {format_number(row['high'])}",
+        format_number(row["promised"]),
+        *(format_milliseconds(row[f"{layer}_seconds"]) for layer in layers),
+        *(format_percent(row[f"{layer}_of_limit"], missing="") for layer in layers),
         *(row[f"{layer}_bound_by"] for layer in layers),
-        *(percent(row[f"{layer}_call_share"], missing="") for layer in layers),
-        *(giga(row[f"{layer}_flops_per_second"]) for layer in layers),
-        *(giga(row[f"{layer}_bytes_per_second"]) for layer in layers),
+        *(format_percent(row[f"{layer}_call_share"], missing="") for layer in layers),
+        *(format_giga(row[f"{layer}_flops_per_second"]) for layer in layers),
+        *(format_giga(row[f"{layer}_bytes_per_second"]) for layer in layers),
     ]
 
 

@@ -12,7 +12,7 @@ from analysis.answers.claims import ClaimAnswer, judge_claims
 from analysis.environments.backends import Backends, compare_backends
 from analysis.figures.backends import choose_panels, draw_backends
 from analysis.figures.rendering import Renderer
-from analysis.mnist.trainings import choose_trainings
+from analysis.mnist.trainings import keep_judged_trainings
 from analysis.pairs.table import tabulate_pairs
 from analysis.report.figure import ReportFigure
 from analysis.report.section import Section
@@ -20,7 +20,7 @@ from analysis.report.study import Study
 from analysis.report.tables import NUMBER, VERDICT, Column, Table
 from analysis.results.tables import Results
 from analysis.statistics.verdicts import SLOWER
-from analysis.wording import FRAMEWORKS, milliseconds, number
+from analysis.wording import FRAMEWORK_NAMES, format_milliseconds, format_number
 
 #: Of the section's sentences, those that the answer has too.
 _IN_ANSWER = 2
@@ -31,7 +31,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
     found = compare_backends(study.everything)
     if found is None:
         return Section(
-            key=_KEY, title=_TITLE, template=_TEMPLATE, added_by=commands.FRAMEWORKS, is_there=False
+            key=_KEY, title=_TITLE, template=_TEMPLATE, added_by=commands.COMPARE_FRAMEWORKS, is_there=False
         )
     return Section(
         key=_KEY,
@@ -54,7 +54,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
 def _name_backends(found: Backends) -> dict[str, str]:
     """Backend -> what it is called, with its version."""
     return {
-        backend: f"{FRAMEWORKS[backend]} {environment.get(backend, '')}".strip()
+        backend: f"{FRAMEWORK_NAMES[backend]} {environment.get(backend, '')}".strip()
         for backend, environment in found.environments.items()
     }
 
@@ -62,7 +62,7 @@ def _name_backends(found: Backends) -> dict[str, str]:
 def _describe_modes(found: Backends) -> dict[str, Mapping[str, str]]:
     """Framework -> what each mode is there."""
     return {
-        FRAMEWORKS[backend]: environment["modes"]
+        FRAMEWORK_NAMES[backend]: environment["modes"]
         for backend, environment in found.environments.items()
         if "modes" in environment
     }
@@ -88,14 +88,16 @@ def _list_ratios(found: Backends) -> Table:
     """Each comparison with its ratio and verdict on every backend."""
     columns = [Column("comparison"), Column("name", shown=bool(found.ratios["name"].ne("").any()))]
     for backend in found.backends:
-        columns += [Column(f"{FRAMEWORKS[backend]}: ratio", NUMBER), Column("verdict", VERDICT)]
+        columns += [Column(f"{FRAMEWORK_NAMES[backend]}: ratio", NUMBER), Column("verdict", VERDICT)]
     columns.append(Column("slower on"))
     rows = []
     for row in found.ratios.to_dict("records"):
         cells = [row["pair"], row["name"]]
         for backend in found.backends:
-            cells += [_format_known(row[f"{backend}_ratio"], number), row[f"{backend}_verdict"]]
-        slower = [FRAMEWORKS[backend] for backend in found.backends if row[f"{backend}_verdict"] == SLOWER]
+            cells += [_format_known(row[f"{backend}_ratio"], format_number), row[f"{backend}_verdict"]]
+        slower = [
+            FRAMEWORK_NAMES[backend] for backend in found.backends if row[f"{backend}_verdict"] == SLOWER
+        ]
         rows.append([*cells, ", ".join(slower)])
     return Table(key="frameworks", title="Time ratios by framework", columns=tuple(columns), rows=rows)
 
@@ -104,7 +106,7 @@ def _list_times(found: Backends) -> Table:
     """Each case with its time on every backend, and which is fastest."""
     columns = (
         Column("case"),
-        *(Column(f"{FRAMEWORKS[backend]}, ms", NUMBER) for backend in found.backends),
+        *(Column(f"{FRAMEWORK_NAMES[backend]}, ms", NUMBER) for backend in found.backends),
         Column("fastest"),
         Column("over the next", NUMBER),
         Column("95 % interval"),
@@ -112,10 +114,10 @@ def _list_times(found: Backends) -> Table:
     rows = [
         [
             row["id"],
-            *(_format_known(row[f"{backend}_seconds"], milliseconds) for backend in found.backends),
-            FRAMEWORKS[row["fastest"]] if row["decided"] else "undecided",
-            number(row["lead"]),
-            f"{number(row['lead_low'])} to {number(row['lead_high'])}",
+            *(_format_known(row[f"{backend}_seconds"], format_milliseconds) for backend in found.backends),
+            FRAMEWORK_NAMES[row["fastest"]] if row["decided"] else "undecided",
+            format_number(row["lead"]),
+            f"{format_number(row['lead_low'])} to {format_number(row['lead_high'])}",
         ]
         for row in found.cases.to_dict("records")
     ]
@@ -145,4 +147,4 @@ def _judge_claims_of(environment: Mapping[str, Any], everything: Results) -> lis
     """What ``python -m analysis claims`` says of an environment."""
     own = {run.number for run in everything.runs if run.fingerprint == environment["fingerprint"]}
     chosen = everything.select_runs(own).leave_out_campaigns()
-    return judge_claims(chosen, tabulate_pairs(chosen), choose_trainings(chosen))
+    return judge_claims(chosen, tabulate_pairs(chosen), keep_judged_trainings(chosen))

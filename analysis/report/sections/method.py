@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.figures.rendering import Renderer
+from analysis.reasons.detectors import thresholds
 from analysis.report.section import Section
 from analysis.report.study import Study
+from analysis.statistics import verdicts
 
 
 def build_section(study: Study, renderer: Renderer) -> Section:
@@ -18,6 +20,11 @@ def build_section(study: Study, renderer: Renderer) -> Section:
             "noise": _find_noise(study.comparisons),
             "controls": int(study.results.layers["control_ratio"].notna().sum()),
             "ceilings": study.ceilings,
+            "false_discoveries": verdicts.FALSE_DISCOVERIES,
+            "same_within": verdicts.SAME_WITHIN,
+            "same_within_of_one_run": verdicts.compute_same_margin(1),
+            "slow": thresholds.SLOW,
+            "worth": thresholds.WORTH,
         },
         tables={"ceilings": study.results.ceilings},
     )

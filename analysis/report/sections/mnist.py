@@ -16,6 +16,16 @@ from analysis.report.study import Study
 
 #: Of the section's sentences, those that the answer has too.
 _IN_ANSWER = 2
+#: What lies in ``data/`` for the strips: which training, and what the three panels show of it.
+_STRIP_COLUMNS = [
+    "model",
+    "repeat",
+    "parameters",
+    "epochs",
+    "test_accuracy",
+    "test_loss",
+    "microseconds_a_sample",
+]
 
 
 def build_section(study: Study, renderer: Renderer) -> Section:
@@ -44,14 +54,14 @@ def _render_figures(trainings: pd.DataFrame, renderer: Renderer) -> tuple[Report
     shown = choose_shown_trainings(trainings)
     if shown.empty:
         return ()
-    says, data = f"{len(shown)} trainings.", _tabulate_epochs(shown)
+    says = f"{len(shown)} trainings."
     curves = ReportFigure(
         key="learning_curves",
         title="Learning curves",
         how_to_read="Thin: each repeat. Thick: the mean of a model.",
         says=says,
         rendered=renderer.render(draw_learning_curves, shown),
-        data=data,
+        data=_tabulate_epochs(shown),
     )
     strips = ReportFigure(
         key="model_strips",
@@ -59,7 +69,7 @@ def _render_figures(trainings: pd.DataFrame, renderer: Renderer) -> tuple[Report
         how_to_read="A point is a repeat, the line their mean.",
         says=says,
         rendered=renderer.render(draw_model_strips, shown),
-        data=data,
+        data=shown[_STRIP_COLUMNS],
     )
     return curves, strips
 

@@ -9,7 +9,7 @@ from analysis.pairs.parts_alone import tabulate_parts
 from analysis.report.section import Section
 from analysis.report.study import Study
 from analysis.report.tables import NUMBER, Column, Table
-from analysis.wording import milliseconds, number, percent
+from analysis.wording import format_milliseconds, format_number, format_percent
 
 
 def build_section(study: Study, renderer: Renderer) -> Section:
@@ -37,12 +37,12 @@ def _list_parts(parts: pd.DataFrame) -> Table:
     rows = [
         [
             row["pair"],
-            milliseconds(row["depthwise_seconds"]),
-            percent(row["depthwise_of_limit"], missing=""),
-            milliseconds(row["pointwise_seconds"]),
-            percent(row["pointwise_of_limit"], missing=""),
-            milliseconds(row["separable_seconds"]),
-            number(row["parts_over_whole"]),
+            format_milliseconds(row["depthwise_seconds"]),
+            format_percent(row["depthwise_of_limit"], missing=""),
+            format_milliseconds(row["pointwise_seconds"]),
+            format_percent(row["pointwise_of_limit"], missing=""),
+            format_milliseconds(row["separable_seconds"]),
+            format_number(row["parts_over_whole"]),
         ]
         for row in parts.to_dict("records")
     ]

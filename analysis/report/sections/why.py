@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pandas as pd
 
 from analysis import commands
-from analysis.answers.sentences import write_reasons
+from analysis.answers.reasons import write_reasons
 from analysis.figures.explanations import draw_waterfall
 from analysis.figures.rendering import Renderer
 from analysis.figures.rooflines import draw_operation_roofline, find_operation_points
-from analysis.reasons.detectors.thresholds import TOGETHER
-from analysis.reasons.explanation import Explained
+from analysis.reasons import stopwatches
+from analysis.reasons.explanation import Explained, Explanation
+from analysis.reasons.shown_operations import (
+    LEAST_SHARE_ON_PAGE,
+    choose_shown_operations,
+    name_instruction,
+    ran_beside_others,
+)
 from analysis.report.explanations import ShownExplanation
 from analysis.report.figure import ReportFigure
 from analysis.report.section import Section
@@ -34,7 +41,9 @@ def build_section(study: Study, renderer: Renderer) -> Section:
             "waterfalls": waterfalls,
             "rooflines": rooflines,
             "unexplained": explained.missing["reason"].value_counts().to_dict(),
-            "together": TOGETHER,
+            "operations": {one.anchor: _list_operations(one.explanation) for one in shown},
+            "long_kernel_seconds": stopwatches.LONG,
+            "stopwatch_agreement": stopwatches.AGREEMENT,
             "trace_all": commands.TRACE_ALL,
         },
         sentences=tuple(write_reasons(explained)),
@@ -43,6 +52,15 @@ def build_section(study: Study, renderer: Renderer) -> Section:
         added_by=commands.TRACE_TELLING,
         is_there=explained.traced,
     )
+
+
+def _list_operations(explanation: Explanation) -> list[dict[str, Any]]:
+    """The rows of an explanation's table: operations, with what the page says of them beside numbers."""
+    shown = choose_shown_operations(explanation.operations, LEAST_SHARE_ON_PAGE)
+    return [
+        {**row, "instruction": name_instruction(row), "ran_beside_others": ran_beside_others(row)}
+        for row in shown.to_dict("records")
+    ]
 
 
 def _render_waterfall(shown: ShownExplanation, renderer: Renderer) -> ReportFigure:

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from analysis import commands
 from analysis.answers.claims import WORDS, ClaimAnswer, TrialOutcome, is_as_claimed, judge_claims
 from analysis.cli.main import main
-from analysis.mnist.trainings import choose_trainings
+from analysis.mnist.trainings import keep_judged_trainings
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.loading import load_results
 from analysis.statistics.estimates import Estimate
@@ -79,7 +79,7 @@ def measured(tmp_path, ratio_of, trained=()):
 
 
 def ledger(found):
-    answers = judge_claims(found, tabulate_pairs(found), choose_trainings(found))
+    answers = judge_claims(found, tabulate_pairs(found), keep_judged_trainings(found))
     return {answer.claim.id: answer for answer in answers}
 
 

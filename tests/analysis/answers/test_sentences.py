@@ -7,6 +7,8 @@ from analysis.results.loading import load_results
 from bench.contract.cases import ConvCase
 from tests.analysis import made_results
 
+ONE_DIMENSION = ConvCase(layer="conv1d", height=1, kernel_size=(1, 3))
+
 
 def sentences(tmp_path, rows):
     table = tabulate_pairs(load_results([made_results.save(tmp_path, rows)]))
@@ -80,6 +82,26 @@ def test_nowhere_slower_is_said_so(tmp_path):
 def test_a_single_shape_still_gets_an_answer(tmp_path):
     found = sentences(tmp_path, made_results.comparison_rows(ConvCase(), 0.002, 2.0))
     assert "slower than Conv2D in 1 of the 1 comparisons" in found[0]
+
+
+def test_layers_of_one_dimension_are_counted_in_a_sentence_of_their_own(tmp_path):
+    rows = made_results.comparison_rows(ConvCase(), 0.002, 2.0)
+    rows += made_results.comparison_rows(ONE_DIMENSION, 0.002, 0.5)
+    found = sentences(tmp_path, rows)
+    assert found[0] == (
+        "SeparableConv2D is slower than Conv2D in 1 of the 1 comparisons measured here. "
+        "Slower are in graph mode all of 1."
+    )
+    assert found[1] == (
+        "SeparableConv1D is slower than Conv1D in 0 of the 1 comparisons measured here, faster in 1. "
+        "Slower are in graph mode none of 1."
+    )
+
+
+def test_where_only_layers_of_one_dimension_were_compared_the_first_sentence_is_theirs(tmp_path):
+    found = sentences(tmp_path, made_results.comparison_rows(ONE_DIMENSION, 0.002, 2.0))
+    assert found[0].startswith("SeparableConv1D is slower than Conv1D in 1 of the 1 comparisons")
+    assert not [sentence for sentence in found if "Conv2D" in sentence]
 
 
 def test_nothing_to_compare_is_said_so():

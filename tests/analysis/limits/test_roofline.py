@@ -17,21 +17,21 @@ def ceilings(tmp_path, **machine):
 def test_peak_and_bandwidth_are_what_was_measured(tmp_path):
     found = ceilings(tmp_path, flops=3e11, bytes_a_second=lambda size: 5e10)
     assert found.peak_flops["float32"] == pytest.approx(3e11)
-    assert found.bandwidth(10**7) == pytest.approx(5e10)
+    assert found.find_bandwidth(10**7) == pytest.approx(5e10)
     assert found.empty_call_seconds == {"graph": 0.0001}
 
 
 def test_the_bandwidth_is_that_of_a_working_set_no_larger(tmp_path):
     found = ceilings(tmp_path, bytes_a_second=lambda size: 1e11 if size < 2**22 else 1e10)
-    assert found.bandwidth(2**22 - 1) == pytest.approx(1e11)
-    assert found.bandwidth(2**22) == pytest.approx(1e10)
-    assert found.bandwidth(1) == pytest.approx(1e11)
-    assert found.bandwidth(2**40) == pytest.approx(1e10)
+    assert found.find_bandwidth(2**22 - 1) == pytest.approx(1e11)
+    assert found.find_bandwidth(2**22) == pytest.approx(1e10)
+    assert found.find_bandwidth(1) == pytest.approx(1e11)
+    assert found.find_bandwidth(2**40) == pytest.approx(1e10)
 
 
 def test_a_slow_measurement_of_a_small_set_does_not_lower_the_roof(tmp_path):
     found = ceilings(tmp_path, bytes_a_second=lambda size: 1e9 if size < 2**20 else 1e10)
-    assert found.bandwidth(2**18) == pytest.approx(1e10)
+    assert found.find_bandwidth(2**18) == pytest.approx(1e10)
 
 
 def test_the_limit_is_the_sum_over_kernels_of_what_bounds_each(tmp_path):

@@ -7,8 +7,8 @@ from analysis.mnist.answers import answer_article
 from analysis.mnist.article import recompute
 from analysis.mnist.sentences import describe_trainings
 from analysis.mnist.trainings import (
-    choose_trainings,
     compare_models,
+    keep_judged_trainings,
     tabulate_layers_of_a_step,
     tabulate_models,
 )
@@ -25,6 +25,13 @@ MODELS = {
     "hybrid": (90.0, 0.992),
     "matched": (400.0, 0.990),
 }
+#: Kind and filters of each convolution.
+CONVOLUTIONS = {
+    "conv": [["conv2d", 32], ["conv2d", 64]],
+    "separable": [["separable_conv2d", 32], ["separable_conv2d", 64]],
+    "hybrid": [["conv2d", 32], ["separable_conv2d", 64]],
+    "matched": [["separable_conv2d", 77], ["separable_conv2d", 66]],
+}
 
 
 def training_row(model, repeat, epochs=4, *, noise=0.0, **changes):
@@ -37,6 +44,7 @@ def training_row(model, repeat, epochs=4, *, noise=0.0, **changes):
         "seed": 1 + repeat,
         "epochs": epochs,
         "parameters": 431_242,
+        "convolutions": CONVOLUTIONS.get(model, [["conv2d", 32]]),
         "batch": 250,
         "samples": {"train": 48_000, "validation": 12_000, "test": 10_000},
         "compiled": [0],
@@ -64,7 +72,7 @@ def loaded(tmp_path, rows):
 
 
 def test_the_first_epoch_is_kept_apart(tmp_path):
-    table = tabulate_models(choose_trainings(loaded(tmp_path, [training_row("conv", 0)])))
+    table = tabulate_models(keep_judged_trainings(loaded(tmp_path, [training_row("conv", 0)])))
     assert table.loc[0, "microseconds_a_sample"] == pytest.approx(200)
     assert table.loc[0, "first_epoch_seconds"] == pytest.approx(3 * 200 * 0.048)
     assert math.isnan(table.loc[0, "test_accuracy_low"])
@@ -73,12 +81,12 @@ def test_the_first_epoch_is_kept_apart(tmp_path):
 def test_epochs_that_compile_again_after_a_break_are_kept_apart_too(tmp_path):
     row = training_row("conv", 0, compiled=[0, 2])
     row["extra_info"]["training"]["history"]["seconds"][2] = 100.0
-    rows = choose_trainings(loaded(tmp_path, [row]))
+    rows = keep_judged_trainings(loaded(tmp_path, [row]))
     assert rows.loc[0, "microseconds_a_sample"] == pytest.approx(200)
 
 
 def test_models_are_compared_by_repeats_that_share_a_seed(tmp_path):
-    rows = choose_trainings(loaded(tmp_path, experiment()))
+    rows = keep_judged_trainings(loaded(tmp_path, experiment()))
     found = compare_models(rows, "separable", "conv")
     assert found.repeats == 3
     assert found.time.value == pytest.approx(0.5)
@@ -95,13 +103,13 @@ def test_the_experiment_in_full_is_preferred_to_the_short_one_in_its_place(tmp_p
         training_row("conv", 0, epochs=25),
         training_row("conv", 1, epochs=1),
     ]
-    chosen = choose_trainings(loaded(tmp_path, rows))
+    chosen = keep_judged_trainings(loaded(tmp_path, rows))
     assert list(chosen["epochs"]) == [25]
 
 
 def test_each_claim_of_the_article_gets_its_answer(tmp_path):
     found = loaded(tmp_path, experiment())
-    sentences = describe_trainings(found, choose_trainings(found))
+    sentences = describe_trainings(found, keep_judged_trainings(found))
     assert '"SeparableConv2D trains slower" is refuted here' in sentences[0]
     assert "2.0 times as fast" in sentences[0]
     assert '"It is less accurate" holds here' in sentences[1]
@@ -120,20 +128,20 @@ def test_a_stopwatch_around_the_call_is_told_to_be_wrong_where_it_is(tmp_path, w
         factor = 1 + waits * (row["extra_info"]["training"]["model"] == "conv")
         history["call_seconds"] = [factor * seconds for seconds in history["seconds"]]
     found = loaded(tmp_path, rows)
-    said = " ".join(describe_trainings(found, choose_trainings(found)))
+    said = " ".join(describe_trainings(found, keep_judged_trainings(found)))
     assert ("would have read 1.00 (separable) to 1.80 (conv) times the epoch itself" in said) == told
 
 
 def test_one_epoch_in_the_place_of_the_experiment_is_said_so(tmp_path):
     found = loaded(tmp_path, [training_row(model, 0, epochs=1) for model in MODELS])
-    (sentence,) = describe_trainings(found, choose_trainings(found))
+    (sentence,) = describe_trainings(found, keep_judged_trainings(found))
     assert "only one epoch a model" in sentence
     assert "pytest bench/bench_mnist.py" in sentence
 
 
 def test_without_trainings_nothing_is_said(tmp_path):
     found = loaded(tmp_path, made_results.comparison_rows(ConvCase(), 0.002, 0.5))
-    assert describe_trainings(found, choose_trainings(found)) == []
+    assert describe_trainings(found, keep_judged_trainings(found)) == []
     assert 'id="mnist"' not in build_report(found, tmp_path).html
 
 
@@ -147,13 +155,21 @@ def test_the_isolated_layers_are_set_against_the_step(tmp_path):
         *experiment(),
     ]
     found = loaded(tmp_path, rows)
-    steps = tabulate_layers_of_a_step(found, choose_trainings(found)).set_index("model")
+    steps = tabulate_layers_of_a_step(found, keep_judged_trainings(found)).set_index("model")
     # 250 samples of 200 microseconds are 50 ms a step; with the drift of the repeats 55 in the median.
     assert steps.loc["conv", "step_seconds"] == pytest.approx(0.055)
     assert steps.loc["conv", "share"] == pytest.approx(0.018 / 0.055)
     assert steps.loc["separable", "share"] == pytest.approx((0.009 + 0.006) / 0.0275)
     assert steps.loc["hybrid", "layer_1_seconds"] == 0.006
     assert tabulate_pairs(found).shape[0] == 2
+
+
+def test_a_training_that_does_not_say_its_convolutions_is_not_set_against_layers(tmp_path):
+    rows = experiment()
+    for row in rows:
+        del row["extra_info"]["training"]["convolutions"]
+    found = loaded(tmp_path, rows)
+    assert tabulate_layers_of_a_step(found, keep_judged_trainings(found)).empty
 
 
 def test_the_articles_own_arithmetic_is_recomputed():
@@ -172,27 +188,36 @@ def test_the_report_has_a_section_on_mnist_with_curves_and_what_was_published(tm
     assert len(report.tables["learning_curves"]) == 4 * 3 * 4
 
 
+def test_the_numbers_of_the_strips_are_those_that_are_drawn_a_row_a_training(tmp_path):
+    table = build_report(loaded(tmp_path, experiment()), tmp_path).tables["model_strips"]
+    measured = ["test_accuracy", "test_loss", "microseconds_a_sample"]
+    assert list(table.columns) == ["model", "repeat", "parameters", "epochs", *measured]
+    assert len(table) == len(MODELS) * 3
+    (row,) = table[(table["model"] == "separable") & (table["repeat"] == 1)].to_dict("records")
+    assert [row[name] for name in measured] == pytest.approx([0.9882, 0.03, 110.0])
+
+
 SMALL = {"train": 400, "validation": 100, "test": 500}
 
 
-def test_a_trial_on_some_samples_never_stands_for_the_experiment(tmp_path):
-    trials = [training_row(model, repeat, 25, samples=SMALL) for model in MODELS for repeat in range(3)]
-    found = loaded(tmp_path, trials)
-    chosen = choose_trainings(found)
+def test_a_training_on_some_samples_never_stands_for_the_experiment(tmp_path):
+    shortened = [training_row(model, repeat, 25, samples=SMALL) for model in MODELS for repeat in range(3)]
+    found = loaded(tmp_path, shortened)
+    chosen = keep_judged_trainings(found)
     assert answer_article(chosen) == {}
     (sentence,) = describe_trainings(found, chosen)
     assert "only a trial was trained, on 400 samples" in sentence
     page = build_report(found, tmp_path)
     assert "only a trial was trained" in page.html
     assert "is refuted here" not in page.html
-    # A later trial of more epochs does not replace the experiment either.
+    # A later one of more epochs does not replace the experiment either.
     both = load_results(
         [
             made_results.save(tmp_path, experiment(), "1.json", when="2026-01-01T00:00:00+00:00"),
-            made_results.save(tmp_path, trials, "2.json", when="2026-01-02T00:00:00+00:00"),
+            made_results.save(tmp_path, shortened, "2.json", when="2026-01-02T00:00:00+00:00"),
         ]
     )
-    assert set(choose_trainings(both)["epochs"]) == {4}
+    assert set(keep_judged_trainings(both)["epochs"]) == {4}
 
 
 @pytest.mark.parametrize("epochs", [2, 3])

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.answers.reasons import write_reasons
 from analysis.cli.main import main
 from analysis.limits import cost, roofline
 from analysis.pairs.table import tabulate_pairs
@@ -234,6 +235,25 @@ def test_the_sentence_tells_both_times_outside_kernels_and_the_verdict(tmp_path)
     (one,) = explained(traced(tmp_path)).pairs
     # 30 % of 2 ms and 40 % of 3 ms.
     assert "outside kernels it spends 1.2 ms, Conv2D 0.6 ms. Verdict: slower." in one.sentence
+
+
+def test_an_explanation_of_layers_of_one_dimension_names_them_and_no_others(tmp_path):
+    case = ConvCase(layer="conv1d", direction="train", height=1, kernel_size=(1, 3), input_gradient=False)
+    # A first layer: nothing needs a gradient of its input.
+    dense = [("a:Conv2D", 1, 3), ("c:Conv2DBackpropFilter", 3, 8)]
+    separable = [event for event in SEPARABLE if "NativeBackpropInput" not in event[0]]
+    found = explained(traced(tmp_path, case, dense, separable))
+    (one,) = found.pairs
+    assert one.sentence.startswith("SeparableConv1D is 1.50 times as slow")
+    assert "Conv1D's; outside kernels it spends 1.5 ms, Conv1D 0.6 ms. Verdict: slower." in one.sentence
+    (reasons,) = write_reasons(found)
+    assert "SeparableConv1D's time goes to" in reasons
+    assert "more kernels than Conv1D" in reasons
+    told = [one.sentence, reasons]
+    for finding in one.findings:
+        told += [finding.title, finding.says, finding.advice]
+    assert any("use Conv1D here" in words for words in told)
+    assert not [words for words in told if "Conv2D" in words]
 
 
 def test_the_report_on_traces_is_the_same_every_time_and_links_to_them(tmp_path):

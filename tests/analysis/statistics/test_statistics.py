@@ -3,7 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.statistics.discoveries import compute_cliffs_delta, control_false_discoveries, sign_test_beyond
+from analysis.statistics.discoveries import (
+    compute_cliffs_delta,
+    compute_sign_test_p,
+    control_false_discoveries,
+)
 from analysis.statistics.estimates import estimate_geometric_mean, estimate_mean, estimate_median
 from analysis.statistics.moderation import NO_PRIOR, Prior, estimate_log_differences, estimate_log_ratios
 
@@ -88,7 +92,7 @@ def test_moderated_intervals_cover_the_truth_at_the_sizes_used(kind, cases, runs
     for _ in range(400 if kind == "common" else max(6, 3000 // cases)):
         drawn = noises(random, kind, cases, runs)
         for change in estimate_log_ratios(drawn, [range(runs)] * cases):
-            covered.append(abs(change.value) <= change.reach())
+            covered.append(abs(change.value) <= change.compute_reach())
     assert 0.93 <= np.mean(covered) <= 0.97
 
 
@@ -99,7 +103,7 @@ def test_moderated_intervals_of_differences_cover_the_truth():
         both = noises(random, "normal", 50, 8)
         one, other = both[:, :4], both[:, 4:]
         covered += [
-            abs(change.value) <= change.reach()
+            abs(change.value) <= change.compute_reach()
             for change in estimate_log_differences(one, other, [range(4)] * 50, [range(4, 8)] * 50)
         ]
     assert 0.93 <= np.mean(covered) <= 0.97
@@ -110,7 +114,7 @@ def test_the_prior_is_found_again():
     degrees, common, own = 8.0, 0.0004, 3
     variances = common * degrees / random.chisquare(degrees, 4000)
     seen = variances * random.chisquare(own, 4000) / own
-    prior = Prior.of(seen, [own] * 4000)
+    prior = Prior.estimate(seen, [own] * 4000)
     assert prior.variance == pytest.approx(common, rel=0.1)
     assert prior.degrees == pytest.approx(degrees, rel=0.25)
 
@@ -119,16 +123,16 @@ def test_samples_alike_share_one_variance_and_few_samples_share_nothing():
     random = np.random.default_rng(9)
     samples = 0.02 * random.standard_normal((200, 3))
     variances = samples.var(axis=1, ddof=1)
-    prior = Prior.of(variances, [2] * 200)
+    prior = Prior.estimate(variances, [2] * 200)
     assert prior.degrees > 50
     assert prior.variance == pytest.approx(0.0004, rel=0.15)
-    assert Prior.of(variances[:4], [2] * 4) == NO_PRIOR
+    assert Prior.estimate(variances[:4], [2] * 4) == NO_PRIOR
 
 
 def test_without_others_a_change_is_students_interval():
     (change,) = estimate_log_ratios([np.log([0.4, 0.5, 0.625])], [range(3)])
     plain = estimate_geometric_mean([0.4, 0.5, 0.625])
-    ratio = change.ratio()
+    ratio = change.compute_ratio()
     assert (ratio.low, ratio.value, ratio.high) == pytest.approx((plain.low, plain.value, plain.high))
 
 
@@ -139,15 +143,15 @@ def test_of_a_single_run_nothing_is_known():
     )
     for change in (*of_pairs, *of_groups):
         assert np.isnan(change.p)
-        assert change.reach() == np.inf
-        assert change.ratio().confidence == 0
+        assert change.compute_reach() == np.inf
+        assert change.compute_ratio().confidence == 0
 
 
 def test_more_values_narrow_the_interval():
     (change,) = estimate_log_ratios([[0.01, 0.02, 0.03]], [range(3)])
-    more = change.with_more(3, degrees_each=1)
+    more = change.add_values(3, degrees_each=1)
     assert (more.values, more.degrees) == (6, change.degrees + 3)
-    assert more.reach() < change.reach()
+    assert more.compute_reach() < change.compute_reach()
 
 
 def test_a_process_that_slows_all_cases_alike_is_no_evidence_of_hundreds():
@@ -184,7 +188,7 @@ def test_distributions_are_those_of_a_second_implementation():
             interval = scipy_stats.t.interval(0.95, n - 1, values.mean(), scipy_stats.sem(values))
             assert (estimate_mean(values).low, estimate_mean(values).high) == pytest.approx(interval)
             ratios = np.exp(values - 0.5)
-            p = sign_test_beyond(ratios, 0.0)
+            p = compute_sign_test_p(ratios, 0.0)
             assert p == pytest.approx(scipy_stats.binomtest(int((ratios > 1).sum()), n, 0.5).pvalue)
 
 
@@ -199,7 +203,9 @@ def test_the_sign_test_agrees_with_the_interval_of_the_median():
     for _ in range(300):
         ratios = np.exp(0.1 + 0.05 * random.standard_normal(25))
         outside = estimate_median(ratios).low > 1.10
-        assert (sign_test_beyond(ratios, 0.10) <= 1 - estimate_median(ratios).confidence + 1e-12) == outside
+        assert (
+            compute_sign_test_p(ratios, 0.10) <= 1 - estimate_median(ratios).confidence + 1e-12
+        ) == outside
 
 
 def test_cliffs_delta_is_one_where_every_value_is_above():

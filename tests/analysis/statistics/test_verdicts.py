@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics import verdicts
-from analysis.statistics.discoveries import control_false_discoveries, sign_test_beyond
+from analysis.statistics.discoveries import compute_sign_test_p, control_false_discoveries
 from analysis.statistics.estimates import Estimate, estimate_median
 
 
@@ -35,7 +35,7 @@ def test_what_is_beyond_the_noise_must_also_be_no_chance(rate, code):
 def test_an_interval_of_few_turns_decides_nothing():
     for turns, word in ((1, "undecided"), (4, "undecided"), (6, "slower")):
         ratios = [1.5] * turns
-        assert verdicts.judge(estimate_median(ratios), 0.05, sign_test_beyond(ratios, 0.05)).word == word
+        assert verdicts.judge(estimate_median(ratios), 0.05, compute_sign_test_p(ratios, 0.05)).word == word
 
 
 def test_faster_is_the_mirror_image_of_slower():
@@ -60,7 +60,7 @@ def test_layers_that_are_equal_are_seldom_called_different():
         turns = run * np.exp(0.04 * random.standard_t(3, 25))
         found.append(turns)
     margin = verdicts.SINGLE_RUN_NOISE
-    rates = control_false_discoveries([sign_test_beyond(turns, margin) for turns in found])
+    rates = control_false_discoveries([compute_sign_test_p(turns, margin) for turns in found])
     words = [
         verdicts.judge(estimate_median(turns), margin, rate).word
         for turns, rate in zip(found, rates, strict=True)

@@ -18,7 +18,7 @@ from analysis import wording
     ],
 )
 def test_numbers_have_as_many_digits_as_they_deserve(value, words):
-    assert wording.number(value) == words
+    assert wording.format_number(value) == words
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def test_numbers_have_as_many_digits_as_they_deserve(value, words):
     ],
 )
 def test_ratios_are_told_in_words_with_the_interval_the_right_way_round(arguments, words):
-    assert wording.speed(*arguments) == words
+    assert wording.format_speed(*arguments) == words
 
 
 def test_milliseconds_never_have_an_exponent():
-    assert [wording.milliseconds(seconds) for seconds in (1.234e-6, 0.00123, 0.0987, 12.3)] == [
+    assert [wording.format_milliseconds(seconds) for seconds in (1.234e-6, 0.00123, 0.0987, 12.3)] == [
         "0.00123",
         "1.23",
         "98.7",
@@ -46,4 +46,4 @@ def test_milliseconds_never_have_an_exponent():
 
 def test_shares_keep_a_digit_and_are_a_dash_where_not_known():
     shares = (0.123, 1.0, 0.0042, 0.0, math.nan)
-    assert [wording.percent(share) for share in shares] == ["12 %", "100 %", "0.4 %", "0 %", "–"]
+    assert [wording.format_percent(share) for share in shares] == ["12 %", "100 %", "0.4 %", "0 %", "–"]
