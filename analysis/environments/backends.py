@@ -17,8 +17,8 @@ from analysis.environments.changes import find_changes
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
-from analysis.wording import FRAMEWORK_NAMES
-from bench.contract.cases import DENSE_OF
+from analysis.wording import FRAMEWORK_NAMES, LAYER_NAMES, join_words
+from bench.contract.cases import DENSE_OF, LAYERS_1D
 from bench.contract.fingerprint import identify_machine
 
 #: Where SeparableConv2D is the slower layer: on all backends that were measured, on one while the others are
@@ -73,8 +73,10 @@ class Backends:
             f"in {count} it is slower with {FRAMEWORK_NAMES[backend]} alone"
             for backend, count in alone.items()
         ]
+        has_1d = self.cases["layer"].isin(LAYERS_1D).any()
+        separable = "the separable layer" if has_1d else "SeparableConv2D"
         return [
-            f"Of {len(common)} comparisons measured on all frameworks, SeparableConv2D is slower in "
+            f"Of {len(common)} comparisons measured on all frameworks, {separable} is slower in "
             f"{', '.join(counted)}.",
             f"In {everywhere} it is slower on every framework, which is the operation's nature on this "
             f"machine; {'; '.join(said) or 'in none it is slower on one alone'}.",
@@ -83,10 +85,11 @@ class Backends:
     def _describe_fastest(self) -> list[str]:
         measured = self.cases.dropna(subset=[f"{backend}_seconds" for backend in self.backends])
         sentences = []
-        for word, layers in (("SeparableConv2D", DENSE_OF), ("Conv2D", DENSE_OF.values())):
+        for layers in (DENSE_OF, DENSE_OF.values()):
             rows = measured[measured["layer"].isin(list(layers))]
             if len(rows):
-                sentences.append(f"Fastest for {word}, of {len(rows)} cases: {_count_fastest(rows)}.")
+                names = join_words([LAYER_NAMES[layer] for layer in layers if layer in set(rows["layer"])])
+                sentences.append(f"Fastest for {names}, of {len(rows)} cases: {_count_fastest(rows)}.")
         return sentences
 
 

@@ -16,6 +16,7 @@ from analysis.pairs.table import tabulate_pairs
 from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
 from analysis.wording import format_speed
+from bench.contract.cases import LAYERS_1D
 from bench.contract.fingerprint import find_differences
 
 #: The largest steps, of which a sentence tells each.
@@ -95,8 +96,14 @@ class History:
         if not all(measured for _, measured in self.separable_slower):
             return []
         (slow_first, of_first), (slow_last, of_last) = self.separable_slower[0], self.separable_slower[-1]
+        has_1d = self.steps["layer"].isin(LAYERS_1D).any()
+        layers = (
+            "The separable layer is slower than the dense one"
+            if has_1d
+            else "SeparableConv2D is slower than Conv2D"
+        )
         return [
-            f"SeparableConv2D is slower than Conv2D in {slow_first} of {of_first} comparisons with "
+            f"{layers} in {slow_first} of {of_first} comparisons with "
             f"{self.labels[0]}, in {slow_last} of {of_last} with {self.labels[-1]}."
         ]
 

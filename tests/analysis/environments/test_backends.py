@@ -1,6 +1,8 @@
+import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.environments.backends import choose_runs, compare_backends
@@ -68,6 +70,15 @@ def test_what_is_slow_everywhere_is_told_from_what_is_one_frameworks_doing(tmp_p
         "In 1 it is slower on every framework, which is the operation's nature on this machine; in 1 it is "
         "slower with JAX alone.",
     ]
+
+
+def test_one_dimensional_layers_among_them_are_not_called_conv2d(tmp_path):
+    found = compare_backends(measured(tmp_path))
+    line = found.cases.iloc[:2].assign(layer=["conv1d", "separable_conv1d"], id=["a", "b"])
+    mixed = dataclasses.replace(found, cases=pd.concat([found.cases, line], ignore_index=True))
+    assert "the separable layer is slower in 1 with TensorFlow" in mixed.sentences[0]
+    assert mixed.sentences[-2].startswith("Fastest for SeparableConv2D and SeparableConv1D, of 4 cases: ")
+    assert mixed.sentences[-1].startswith("Fastest for Conv2D and Conv1D, of 4 cases: ")
 
 
 def test_the_fastest_framework_of_each_case_leads_the_next_by_a_measured_ratio(tmp_path):
