@@ -10,7 +10,7 @@ from analysis.mnist.trainings import keep_judged_trainings
 from analysis.results.files import find_files
 from analysis.results.loading import load_results
 from bench.mnist import data
-from tests.bench.session.test_end_to_end import PROJECT, pytest_bench, pytest_bench_command
+from tests.bench.session.test_end_to_end import MADE, PROJECT, pytest_bench, pytest_bench_command
 
 OPTIONS = ("--samples", "1500", "--models", "separable", "--repeats", "1")
 
@@ -87,9 +87,9 @@ def test_a_training_that_nobody_asked_to_save_is_kept_and_can_be_saved(tmp_path,
 
 
 def test_a_plain_run_of_certain_shapes_trains_nothing(tmp_path):
-    done = pytest_bench(tmp_path, "--grid", "smoke", "--collect-only", "-q")
+    done = pytest_bench(tmp_path, *MADE, "--grid", "smoke", "--collect-only", "-q")
     assert "bench_mnist" not in done.stdout
-    done = pytest_bench(tmp_path, "--collect-only", "-q")
+    done = pytest_bench(tmp_path, *MADE, "--collect-only", "-q")
     assert done.stdout.count("bench/bench_mnist.py::test_training") == 8
 
 

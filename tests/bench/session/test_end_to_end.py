@@ -190,7 +190,7 @@ def test_a_combination_that_cannot_run_is_skipped_with_its_reason_and_kept(tmp_p
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_bad_options_end_in_one_sentence_and_exit_code_2(tmp_path, options, words):
-    done = pytest_bench(tmp_path, *options, "--benchmark-autosave")
+    done = pytest_bench(tmp_path, *MADE, *options, "--benchmark-autosave")
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
