@@ -32,7 +32,9 @@ def write_reasons(explained: Explained) -> list[str]:
         parts.append(f"in {unexplained} some kernel is slow and nothing captured says why")
     if not parts:
         return []
-    return [f"Why: in the {len(slower)} comparisons that are slower and were traced, {'; '.join(parts)}."]
+    count = f"{len(slower)} comparisons" if len(slower) > 1 else "one comparison"
+    verbs = ("are", "were") if len(slower) > 1 else ("is", "was")
+    return [f"Why: in the {count} that {verbs[0]} slower and {verbs[1]} traced, {'; '.join(parts)}."]
 
 
 def _write_reasons_often_first(reasons: Counter[str]) -> str:

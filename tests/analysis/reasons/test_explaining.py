@@ -247,6 +247,9 @@ def test_an_explanation_of_layers_of_one_dimension_names_them_and_no_others(tmp_
     assert one.sentence.startswith("SeparableConv1D is 1.50 times as slow")
     assert "Conv1D's; outside kernels it spends 1.5 ms, Conv1D 0.6 ms. Verdict: slower." in one.sentence
     (reasons,) = write_reasons(found)
+    assert reasons.startswith("Why: in the one comparison that is slower and was traced, ")
+    twice = dataclasses.replace(found, pairs=(*found.pairs, *found.pairs))
+    assert write_reasons(twice)[0].startswith("Why: in the 2 comparisons that are slower and were traced, ")
     assert "SeparableConv1D's time goes to" in reasons
     assert "more kernels than Conv1D" in reasons
     told = [one.sentence, reasons]
