@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from bench.contract.cases import GROUPED, SPLIT, ConvCase
-
-FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT = "forward", "input_gradient", "weight_gradient"
-DENSE, DEPTHWISE, POINTWISE = "dense", "depthwise", "pointwise"
+from bench.contract.kernels import DENSE, DEPTHWISE, INPUT_GRADIENT, POINTWISE, list_roles
 
 
 @dataclass(frozen=True)
@@ -50,23 +48,12 @@ class Kernel:
 def list_kernels(case: ConvCase) -> tuple[Kernel, ...]:
     """The operations of ``case``, each on its own.
 
-    A separable layer writes the result of its depthwise part to memory and reads it again. A first
-    layer (``input_gradient=False``) trains with 2 kernels when dense and with 5 when separable: the
-    pointwise part still has to hand a gradient to the depthwise weights.
+    A separable layer writes the result of its depthwise part to memory and reads it again.
     """
-    roles = _list_roles(case.direction, case.input_gradient)
     if case.layer == SPLIT:
         return _list_kernels_of_split(case)
-    if case.layer in ("depthwise_conv2d", GROUPED):
-        return tuple(_count_depthwise(case, role, case.use_bias) for role in roles)
-    if case.layer == "pointwise_conv2d":
-        return tuple(_count_pointwise(case, role) for role in roles)
-    if not case.is_separable:
-        return tuple(_count_dense(case, role) for role in roles)
-    # The bias is added once, behind the pointwise part.
-    depthwise = tuple(_count_depthwise(case, role, use_bias=False) for role in roles)
-    pointwise_roles = _list_roles(case.direction, input_gradient=True)
-    return depthwise + tuple(_count_pointwise(case, role) for role in pointwise_roles)
+    count = {DENSE: _count_dense, DEPTHWISE: _count_depthwise, POINTWISE: _count_pointwise}
+    return tuple(count[operation](case, role) for operation, role in list_roles(case))
 
 
 def _list_kernels_of_split(case: ConvCase) -> tuple[Kernel, ...]:
@@ -109,11 +96,6 @@ def count_parameters(case: ConvCase) -> int:
     return weights + (case.filters if case.use_bias else 0)
 
 
-def _list_roles(direction: str, input_gradient: bool) -> tuple[str, ...]:
-    gradients = (INPUT_GRADIENT, WEIGHT_GRADIENT) if input_gradient else (WEIGHT_GRADIENT,)
-    return {"forward": (FORWARD,), "backward": gradients, "train": (FORWARD, *gradients)}[direction]
-
-
 # The three roles of an operation cost the same multiplications and touch the same three tensors.
 
 
@@ -133,12 +115,14 @@ def _count_dense(case: ConvCase, role: str) -> Kernel:
     )
 
 
-def _count_depthwise(case: ConvCase, role: str, use_bias: bool) -> Kernel:
+def _count_depthwise(case: ConvCase, role: str) -> Kernel:
     """P k^2 C m nominal MACs; k^2 C m weights, C values an input pixel, C m values an output pixel."""
     window = case.kernel_size[0] * case.kernel_size[1]
     between = case.in_channels * case.depth_multiplier
     outputs = _count_output_pixels(case)
     elements = _count_input_pixels(case, role) * case.in_channels + window * between + outputs * between
+    # A separable layer adds its bias once, behind the pointwise part.
+    use_bias = case.use_bias and not case.is_separable
     return Kernel(
         operation=DEPTHWISE,
         role=role,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.limits.cost import DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import DEPTHWISE, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 
 #: Bytes of a vector register, by the instructions that an implementation names. The first that fits counts.
 _BYTES = {

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.limits.cost import INPUT_GRADIENT, WEIGHT_GRADIENT
-from analysis.traces.formats.onednn_log import LogError, read_primitives
+from analysis.traces.formats.onednn_log import read_primitives
 from analysis.traces.naming import GRADIENTS, REORDER
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import INPUT_GRADIENT, WEIGHT_GRADIENT
+from bench.contract.onednn_log import LogError
 
 #: Columns of a row that are divided where a row is.
 _DIVIDED = ["seconds_a_step", "running_seconds_a_step", "share"]

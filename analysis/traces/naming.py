@@ -10,11 +10,11 @@ import math
 import re
 from typing import Any
 
-from analysis.limits.cost import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from analysis.traces.formats import hlo
 from analysis.traces.libraries import name_library
 from analysis.traces.operations import Operation
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 
 #: The implementation of whatever XLA compiled.
 XLA = "xla"

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.limits.cost import DENSE, DEPTHWISE, POINTWISE
 from analysis.traces.attribution import attribute_operations
 from analysis.traces.formats import hlo
 from analysis.traces.formats.capture import read_capture
@@ -41,6 +40,7 @@ from analysis.traces.operations import (
 )
 from analysis.traces.overheads import attribute_overheads
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import DENSE, DEPTHWISE, POINTWISE
 from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, STEP_NAME
 
 KERNELS = (DENSE, DEPTHWISE, POINTWISE)

@@ -75,9 +75,9 @@ def run_campaign(campaign: Campaign, progress: CampaignProgress) -> int:
 
 def _list_missing(campaign: Campaign, number: int) -> list[Member]:
     """The members of replicate ``number`` (from 1) without a result yet, in the order of their starts."""
-    order = order_starts(number - 1, len(campaign.environments))
     described = {"id": campaign.name, "replicate": number}
     members = [
-        Member(campaign.environments[place], campaign.folder, described, campaign.options) for place in order
+        Member(campaign.environments[place], campaign.folder, {**described, "place": place}, campaign.options)
+        for place in order_starts(number - 1, len(campaign.environments))
     ]
     return [member for member in members if not member.has_result]

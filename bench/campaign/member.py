@@ -17,7 +17,8 @@ from bench.processes.watched_process import Ending, WatchedProcess
 class Member:
     """One environment's process in a replicate, and the result file that it will leave.
 
-    ``campaign`` says which (``id``) and in which ``replicate``. ``options`` go to pytest.
+    ``campaign`` says which (``id``), in which ``replicate``, and the ``place`` of the environment: 0 for the
+    one that was named first. ``options`` go to pytest.
     """
 
     def __init__(

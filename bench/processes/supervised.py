@@ -33,7 +33,7 @@ class SupervisorLink:
         self.goes_on = os.environ.pop(AGAIN_VARIABLE, None) is not None
         self._file = None
         if number and parent:
-            _die_with(int(parent))
+            die_with(int(parent))
             self._file = socket.socket(fileno=int(number)).makefile("rw", encoding="utf-8")
             # Python says goodbye when it ends; native code that ends the process does not.
             atexit.register(self._say_goodbye)
@@ -74,7 +74,7 @@ def is_watched() -> bool:
     return SOCKET_VARIABLE in os.environ
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """End this process when ``parent`` ends (Linux). Unwatched, it would measure beside the next run."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

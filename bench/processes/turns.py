@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.processes.supervised import SupervisorLink
 
-#: Tells a process which campaign it belongs to: id, replicate, label.
+#: Tells a process which campaign it belongs to: id, replicate, place, label.
 VARIABLE = "BENCH_CAMPAIGN"
 
 
@@ -22,7 +22,7 @@ class Turns:
     def __init__(self, supervisor: SupervisorLink) -> None:
         described = os.environ.pop(VARIABLE, None)
         self._supervisor = supervisor if described else None
-        #: The campaign (id, replicate, label), for the saved file.
+        #: The campaign (id, replicate, place, label), for the saved file.
         self.campaign: dict[str, Any] | None = json.loads(described) if described else None
 
     def start(self) -> None:

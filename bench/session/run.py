@@ -22,7 +22,7 @@ from bench.session.options import parse_options
 from bench.session.selection import choose_comparisons, choose_shapes, select
 from bench.timing.measuring import Measurements
 from bench.timing.outcome import Outcome
-from bench.tracing import capturing
+from bench.tracing import capturing, implementations
 from bench.tracing.choosing import choose_cases
 from bench.workloads.agreement import check_agreement
 from bench.workloads.faults import inject_fault, load_faults
@@ -131,6 +131,31 @@ class Run:
     def refuse(self, case: ConvCase, reason: str, kind: str) -> None:
         """Note that ``case`` was not measured; ``kind`` is one of :data:`bench.contract.cases.REFUSALS`."""
         self.not_measured.append({"case": case.as_dict(), "reason": reason, "kind": kind})
+
+    def capture(self, tell: Callable[[str], None], *, saves: bool) -> None:
+        """Once all is timed, capture what the rows say besides times; ``saves``: whether they will be saved.
+
+        Whatever happens to the one, the other is captured.
+        """
+        try:
+            if saves:
+                self.note_implementations(tell)
+        finally:
+            self.trace(tell)
+
+    def note_implementations(self, tell: Callable[[str], None]) -> None:
+        """Put into the rows of cases on CPU which of oneDNN's implementations ran each of their kernels.
+
+        In a campaign only the first replicate does so: the others run the same, and are shorter for it.
+        """
+        if self._turns.campaign and self._turns.campaign["replicate"] > 1:
+            return
+        cases = [case for case, _ in self.measured.values() if case.device.startswith("CPU")]
+        if not cases:
+            return
+        tell(f"noting which kernels ran: {len(cases)} cases")
+        for case, found in implementations.capture(cases, tell).items():
+            self.measured[case.id][1]["implementations"] = found
 
     def trace(self, tell: Callable[[str], None]) -> None:
         """Capture the cases that ``--profile`` chooses, and put their folders into their rows."""

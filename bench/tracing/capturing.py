@@ -86,13 +86,13 @@ def _run_children(
     """Capture ``kind`` of ``cases``, some in each child, which starts with ``variables`` set."""
     for first in range(0, len(cases), _CASES_A_CHILD):
         some = tuple(cases[first : first + _CASES_A_CHILD])
-        problem = _run_child(Job(kind, str(folder), some), variables)
+        problem = run_child(Job(kind, str(folder), some), variables)
         if problem:
             tell(problem)
 
 
-def _run_child(job: Job, variables: Mapping[str, str]) -> str | None:
-    """Run one child; returns a sentence about what went wrong, if anything did."""
+def run_child(job: Job, variables: Mapping[str, str]) -> str | None:
+    """Run one child with ``variables`` set; returns a sentence about what went wrong, if anything did."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "bench.tracing.child"],

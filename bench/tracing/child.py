@@ -16,6 +16,7 @@ from bench.contract.cases import ConvCase
 from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, STEP_NAME, Capture
 from bench.frameworks.interface import Call, Framework
 from bench.frameworks.loading import load_framework
+from bench.processes.supervised import die_with
 from bench.timing.settling import settle
 from bench.tracing.job import PRIMITIVES, XLA_DUMP, Job
 from bench.workloads.preparing import prepare
@@ -26,21 +27,29 @@ STEPS, _LEAST_STEPS, _SECONDS = 20, 5, 2.0
 
 def main() -> None:
     """Capture what the job on standard input says."""
+    # Alone, it would capture beside the next run.
+    die_with(os.getppid())
+    _offer_to_die_first()
     job = Job.from_json(sys.stdin.read())
     framework = load_framework()
     for case in job.cases:
         folder = Path(job.folder, case.id)
         folder.mkdir(parents=True, exist_ok=True)
-        capture_case(case, job.kind, folder, framework)
+        capture_case(case, job, folder, framework)
 
 
-def capture_case(case: ConvCase, kind: str, folder: Path, framework: Framework) -> None:
-    """Write what ``kind`` asks for into ``folder``, from steps of ``case`` that have settled."""
+def _offer_to_die_first() -> None:
+    """Where memory runs out, end this process, and not the one that has measured and not yet saved."""
+    with contextlib.suppress(OSError):  # only Linux has this file
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def capture_case(case: ConvCase, job: Job, folder: Path, framework: Framework) -> None:
+    """Write what ``job`` asks for of ``case`` into ``folder``."""
     compiled_before = _find_compiled_modules()
     call = prepare(framework, case).call
-    settle(call, time.perf_counter)
-    steps = count_affordable_steps(call)
-    if kind == PRIMITIVES:
+    steps = job.steps or _settle_and_count_steps(call)
+    if job.kind == PRIMITIVES:
         _log_primitives(call, steps, folder)
         return
     modules = sorted(_find_compiled_modules() - compiled_before)
@@ -48,6 +57,11 @@ def capture_case(case: ConvCase, kind: str, folder: Path, framework: Framework) 
         program = "\n".join(module.read_text() for module in modules)
         (folder / OPTIMIZED_HLO).write_text(program, encoding="utf-8")
     _trace(case, call, steps, folder, framework)
+
+
+def _settle_and_count_steps(call: Call) -> int:
+    settle(call, time.perf_counter)
+    return count_affordable_steps(call)
 
 
 def count_affordable_steps(call: Call) -> int:
@@ -101,26 +115,30 @@ def _time_steps(
 def _log_primitives(call: Call, steps: int, folder: Path) -> None:
     """Write what oneDNN prints during ``steps`` calls into ``folder``.
 
-    Each step begins with a line of its own, so that a reader need not be told how many there are.
+    Each step begins with a line of its own, so that a reader need not be told how many there are. A process
+    that dies leaves no log of the case that it was at.
     """
-    with _redirect_standard_output(folder / ONEDNN_LOG):
+    unfinished = folder / f"{ONEDNN_LOG}.unfinished"
+    with _redirect_standard_output(unfinished):
         for number in range(steps):
             os.write(1, f"{STEP_NAME} {number}\n".encode())
             call()
             ctypes.CDLL(None).fflush(None)
+    os.replace(unfinished, folder / ONEDNN_LOG)
 
 
 @contextlib.contextmanager
 def _redirect_standard_output(path: Path) -> Iterator[None]:
     """Send this process's standard output to ``path``, that of native code (oneDNN's) included."""
     sys.stdout.flush()
+    ctypes.CDLL(None).fflush(None)  # what C has buffered until now does not belong to the file
     saved = os.dup(1)
     try:
         with path.open("wb") as file:
             os.dup2(file.fileno(), 1)
             yield
     finally:
-        ctypes.CDLL(None).fflush(None)  # what C has buffered belongs to the file
+        ctypes.CDLL(None).fflush(None)  # and what it has buffered since then does
         os.dup2(saved, 1)
         os.close(saved)
 

@@ -23,14 +23,16 @@ class Job:
     kind: str
     folder: str
     cases: tuple[ConvCase, ...]
+    #: So many steps, the first that there are; ``None`` for as many as time allows, once they have settled.
+    steps: int | None = None
 
     def to_json(self) -> str:
         cases = [case.as_dict() for case in self.cases]
-        return json.dumps({"kind": self.kind, "folder": self.folder, "cases": cases})
+        return json.dumps({"kind": self.kind, "folder": self.folder, "cases": cases, "steps": self.steps})
 
     @classmethod
     def from_json(cls, text: str) -> Job:
         """The inverse of :meth:`to_json`."""
         fields = json.loads(text)
         cases = tuple(ConvCase.from_dict(case) for case in fields["cases"])
-        return cls(kind=fields["kind"], folder=fields["folder"], cases=cases)
+        return cls(fields["kind"], fields["folder"], cases, fields["steps"])

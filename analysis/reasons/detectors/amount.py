@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.limits.cost import INPUT_GRADIENT, POINTWISE
 from analysis.limits.roofline import BANDWIDTH
 from analysis.reasons.findings import Finding
 from analysis.reasons.traced_layer import TracedLayer
 from analysis.wording import LAYER_NAMES, format_milliseconds, format_number
+from bench.contract.kernels import INPUT_GRADIENT, POINTWISE
 
 #: Ceilings are no truer than this.
 _CEILING_NOISE = 0.1

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.limits.cost import DEPTHWISE, WEIGHT_GRADIENT
 from analysis.limits.roofline import BANDWIDTH
 from analysis.limits.vectors import count_channels, count_lanes
 from analysis.reasons.detectors.thresholds import SLOW
@@ -19,6 +18,7 @@ from analysis.reasons.traced_layer import TracedLayer
 from analysis.traces.naming import XLA
 from analysis.wording import format_number, format_percent
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import DEPTHWISE, WEIGHT_GRADIENT
 from bench.contract.remedies import BFLOAT16, SMALLER_KERNEL, SPLIT_DEPTH_MULTIPLIER
 
 #: Of these, oneDNN may have a reference kernel only.

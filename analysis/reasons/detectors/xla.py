@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.limits.cost import DEPTHWISE, WEIGHT_GRADIENT
 from analysis.reasons.detectors.thresholds import SLOW
 from analysis.reasons.detectors.words import name_kernels
 from analysis.reasons.findings import Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
 from analysis.traces.naming import MASK
+from bench.contract.kernels import DEPTHWISE, WEIGHT_GRADIENT
 from bench.contract.remedies import XLA_OFF
 
 

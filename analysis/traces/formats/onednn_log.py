@@ -6,39 +6,25 @@ The log is what ``ONEDNN_VERBOSE=1`` prints, a line an execution; see oneDNN's d
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from analysis.limits.cost import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, WEIGHT_GRADIENT
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import WEIGHT_GRADIENT
+from bench.contract.onednn_log import CONVOLUTION, LogError, parse_execution
 from bench.contract.trace_folder import STEP_NAME
 
-_ROLES = {
-    "forward_training": FORWARD,
-    "forward_inference": FORWARD,
-    "backward_data": INPUT_GRADIENT,
-    "backward_weights": WEIGHT_GRADIENT,
-}
-#: What a line of an execution begins with, in oneDNN 2 and 3.
-_PREFIX = re.compile(r"^(?:onednn|dnnl)_verbose,(?:v\d,)?(?:primitive,)?exec,cpu,")
-_KERNEL = re.compile(r"kh(\d+).*kw(\d+)")
 #: A target without blocks, such as ``acdb``: capitals are blocks.
 _PLAIN_TARGET = re.compile(r" dst:[^ ]*:blocked:[a-z]+(?::|$)")
 #: A memory format that holds more than the tensor: ``wei:f32:ap:blocked:`` has padding.
 _PADDED = re.compile(r"(?:^| )(?:src|wei|dst):\w+:a?p:")
-#: Groups, images, channels in and out of a convolution.
-_PROBLEM = re.compile(r"^(?:g(\d+))?mb(\d+)_ic(\d+)oc(\d+)")
-_CONVOLUTION, _REORDER = "convolution", "reorder"
+_REORDER = "reorder"
 #: What tells one primitive of a step from another.
 _KEYS = ["primitive", "operation", "role", "implementation", "problem", "padded"]
 COLUMNS = (*_KEYS, "calls_a_step", "seconds_a_step")
-
-
-class LogError(ValueError):
-    """One sentence that names the log and says what is wrong with it."""
 
 
 def read_primitives(log: Path, case: ConvCase) -> pd.DataFrame:
@@ -74,12 +60,13 @@ def _read_executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
     for number, line in enumerate(_read_lines(log), start=1):
         if line.startswith(f"{STEP_NAME} "):
             steps += 1
-        if _PREFIX.match(line):
-            try:
-                row = _parse_execution(line, case)
-            except LogError as error:
-                raise LogError(f"{log}, line {number} is {error}") from None
-            rows.append({**row, "step": steps})
+        try:
+            execution = parse_execution(line, case)
+        except LogError as error:
+            raise LogError(f"{log}, line {number} is {error}") from None
+        if execution:
+            padded = bool(_PADDED.search(execution.formats))
+            rows.append({**dataclasses.asdict(execution), "padded": padded, "step": steps})
     if not steps:
         raise LogError(f"{log} does not say where its steps begin: it was not captured by this suite")
     return pd.DataFrame(rows, columns=[*_KEYS, "formats", "step", "seconds"]), steps
@@ -97,65 +84,6 @@ def _read_lines(log: Path) -> list[str]:
     return lines
 
 
-def _parse_execution(line: str, case: ConvCase) -> dict[str, Any]:
-    """One line as a row. Raises :class:`LogError` that says what the line is instead."""
-    fields = _PREFIX.sub("", line).split(",")
-    if len(fields) < 6:
-        raise LogError("no execution of a primitive")
-    primitive, implementation, propagation, formats = fields[:4]
-    problem, milliseconds = fields[-2:]
-    try:
-        seconds = float(milliseconds) / 1e3
-    except ValueError:
-        raise LogError("no execution of a primitive") from None
-    operation, role = "", ""
-    if primitive == _CONVOLUTION:
-        try:
-            operation = _find_operation(problem, case)
-            fits = _fits_case(problem, operation, case)
-        except ValueError:  # a number of more digits than Python reads
-            fits = False
-        if not fits:
-            raise LogError(f"a convolution of another case: {problem[:200]}")
-        role = _ROLES.get(propagation, propagation)
-    return {
-        "primitive": primitive,
-        "operation": operation,
-        "role": role,
-        "implementation": implementation,
-        "problem": problem,
-        "padded": bool(_PADDED.search(formats)),
-        "formats": formats,
-        "seconds": seconds,
-    }
-
-
-def _find_operation(problem: str, case: ConvCase) -> str:
-    """The operation of a convolution; in a separable layer, one with groups or above 1x1 is depthwise."""
-    if case.layer == "pointwise_conv2d":
-        return POINTWISE
-    if case.layer == "depthwise_conv2d":
-        return DEPTHWISE
-    if not case.is_separable:
-        return DENSE
-    kernel = _KERNEL.search(problem)
-    is_one_pixel = kernel is not None and int(kernel[1]) == int(kernel[2]) == 1
-    return POINTWISE if is_one_pixel and not problem.startswith("g") else DEPTHWISE
-
-
-def _fits_case(problem: str, operation: str, case: ConvCase) -> bool:
-    """Whether a convolution has the groups and channels of this operation of ``case``."""
-    found = _PROBLEM.match(problem)
-    if not found:
-        return False
-    groups, inputs, outputs = int(found[1] or 1), int(found[3]), int(found[4])
-    between = case.in_channels * case.depth_multiplier
-    if operation == DEPTHWISE:
-        return (groups, inputs, outputs) == (case.in_channels, case.in_channels, between)
-    expected_inputs = between if case.is_separable else case.in_channels
-    return (groups, inputs, outputs) == (1, expected_inputs, case.filters)
-
-
 def _assign_reorders(executions: pd.DataFrame) -> pd.DataFrame:
     """Give each reorder the operation and role of the convolution that it serves.
 
@@ -163,7 +91,7 @@ def _assign_reorders(executions: pd.DataFrame) -> pd.DataFrame:
     order: a reorder to plain order right behind it is its own. Any other reorder prepares the convolution
     that follows.
     """
-    convolution = executions["primitive"] == _CONVOLUTION
+    convolution = executions["primitive"] == CONVOLUTION
     reorder = executions["primitive"] == _REORDER
     names = executions[["operation", "role"]].where(convolution).groupby(executions["step"])
     previous, following = names.ffill(), names.bfill()

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.limits import cost
-from bench.contract.cases import GROUPED, SPLIT, ConvCase, split_parts
+from bench.contract.cases import DIRECTIONS, GROUPED, LAYERS, SPLIT, ConvCase, split_parts
+from bench.contract.kernels import list_roles
 
 TINY = st.builds(
     ConvCase,
@@ -93,6 +94,25 @@ def test_other_ways_to_write_a_layer_cost_what_it_costs(case):
     grouped = dataclasses.replace(depthwise, layer=GROUPED)
     assert cost.list_kernels(grouped) == cost.list_kernels(depthwise)
     assert cost.count_parameters(grouped) == cost.count_parameters(depthwise)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("input_gradient", [True, False])
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_what_is_counted_are_the_kernels_that_the_contract_names(
+    layer, multiplier, input_gradient, direction
+):
+    fields = {"conv1d": {"height": 1, "kernel_size": (1, 3)}, "pointwise_conv2d": {"kernel_size": (1, 1)}}
+    fields["separable_conv1d"] = fields["conv1d"]
+    fields["depthwise_conv2d"] = fields[GROUPED] = {"filters": 64 * multiplier}
+    case = ConvCase(
+        layer=layer, direction=direction, input_gradient=input_gradient, depth_multiplier=multiplier,
+        **fields.get(layer, {}),
+    )  # fmt: skip
+    roles = list_roles(case)
+    assert {(kernel.operation, kernel.role) for kernel in cost.list_kernels(case)} == set(roles)
+    assert len(set(roles)) == len(roles)
 
 
 @pytest.mark.parametrize("layer", ["conv2d", "separable_conv2d"])

@@ -1,18 +1,11 @@
 import pytest
 
-from analysis.traces.formats.onednn_log import LogError, read_primitives
+from analysis.traces.formats.onednn_log import read_primitives
 from bench.contract.cases import ConvCase
+from bench.contract.onednn_log import LogError
+from tests.bench.contract.made_log import DEPTHWISE, POINTWISE, line
 
 SEPARABLE = ConvCase(layer="separable_conv2d", direction="train")
-DEPTHWISE = "g64mb8_ic64oc64_ih32oh32kh3sh1dh0ph1_iw32ow32kw3sw1dw0pw1"
-POINTWISE = "mb8_ic64oc64_ih32oh32kh1sh1dh0ph0_iw32ow32kw1sw1dw0pw0"
-
-
-def line(kind, implementation, propagation, problem, milliseconds, version="v1,primitive,"):
-    layout = "src:f32::blocked:acdb::f0 dst:f32::blocked:acdb::f0,,alg:convolution_direct"
-    fields = (f"onednn_verbose,{version}exec,cpu", kind, implementation, propagation, layout, problem)
-    return ",".join((*fields, f"{milliseconds}\n"))
-
 
 STEP = [
     line("reorder", "jit:uni", "undef", "64x64x1x1", 0.01),
