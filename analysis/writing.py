@@ -20,21 +20,27 @@ LIST = ".report-files.json"
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """All of ``content``, or what was there before; a device or a pipe is written to, never replaced.
+    """``content`` into the file that ``--json`` names: :func:`write_text`."""
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", "--json")
 
-    Raises :class:`TakenError` where ``path`` holds measurements, ``OSError`` where it cannot be written.
+
+def write_text(path: Path, text: str, option: str) -> None:
+    """All of ``text``, or what was there before; a device or a pipe is written to, never replaced.
+
+    ``path`` is what the user gave as ``option``. Raises :class:`TakenError` where it holds measurements,
+    ``OSError`` where it cannot be written.
     """
     if path == Path():
-        raise TakenError("--json needs the name of a file")
-    text = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+        raise TakenError(f"{option} needs the name of a file")
+    content = text.encode()
     if path.exists() and not path.is_file():
-        path.write_bytes(text)
+        path.write_bytes(content)
         return
     if path.exists() and b'"machine_info"' in path.read_bytes():
-        raise TakenError(f"{path} holds measurements, which are not replaced: give --json another name")
+        raise TakenError(f"{path} holds measurements, which are not replaced: give {option} another name")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    replace_files({path: text})
+    replace_files({path: content})
 
 
 def write_new_file(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ import click
 
 from analysis.cli.options import STORAGE, exit_with_one_sentence, json_option
 from analysis.cli.printing import print_lines
-from analysis.writing import write_json
+from analysis.writing import write_json, write_text
 
 
 @click.command()
@@ -24,8 +24,21 @@ from analysis.writing import write_json
     help="where conditions look for runs",
 )
 @json_option
+@click.option(
+    "--markdown",
+    "markdown_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="write it here as a comment for a pull request too",
+)
 @click.option("--fail-on", type=click.Choice(["slower"]), help="exit with 1 where a case is slower")
-def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on: str | None) -> None:
+def compare(
+    base: str,
+    new: str,
+    storage: Path,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    fail_on: str | None,
+) -> None:
     """Say for each case whether NEW is slower or faster than BASE, or the same, or undecided.
 
     Each of the two is a list with commas of result files, folders, and conditions on the environment.
@@ -35,7 +48,9 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
       python -m analysis compare tensorflow=2.20 tensorflow=2.21
       python -m analysis compare .benchmarks/campaign/tf220 .benchmarks/campaign/tf221 --fail-on slower
       python -m analysis compare monday.json tuesday.json,wednesday.json --json changes.json
+      python -m analysis compare results/base results/new --markdown comment.md
     """
+    from analysis.cli.comment import write_comment
     from analysis.cli.terminal import format_changes
     from analysis.environments.changes import compare_environments
     from analysis.results.selection import load_selected
@@ -44,6 +59,8 @@ def compare(base: str, new: str, storage: Path, json_file: Path | None, fail_on:
         changes = compare_environments(load_selected(base, storage), load_selected(new, storage))
         if json_file:
             write_json(json_file, changes.as_dict())
+        if markdown_file:
+            write_text(markdown_file, write_comment(changes), "--markdown")
     print_lines(format_changes(changes))
     if fail_on and changes.count_verdicts()[fail_on]:
         sys.exit(1)

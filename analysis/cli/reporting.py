@@ -12,6 +12,7 @@ import click
 
 from analysis.cli.options import (
     REPORTS,
+    STORAGE,
     environment_option,
     exit_with_one_sentence,
     files_argument,
@@ -19,6 +20,7 @@ from analysis.cli.options import (
 )
 from analysis.cli.printing import StepReporter, print_lines
 from analysis.writing import write_json
+from bench.contract.printable import make_printable
 
 if TYPE_CHECKING:
     from analysis.results.tables import Results
@@ -32,36 +34,53 @@ if TYPE_CHECKING:
     help="The folder to write; by default a new one in reports/, which reports/latest then points to.",
 )
 @environment_option
+@click.option(
+    "--against",
+    metavar="CONDITIONS",
+    help="say what changed since the runs that meet them, such as tensorflow=2.20, or since those in a file "
+    "or folder; by default since the environment before",
+)
 @json_option
 def report(
-    files: tuple[Path, ...], output: Path | None, environment: str | None, json_file: Path | None
+    files: tuple[Path, ...],
+    output: Path | None,
+    environment: str | None,
+    against: str | None,
+    json_file: Path | None,
 ) -> None:
     """Write the HTML report on FILES (result files or folders; by default .benchmarks).
 
-    Several files of one environment are replicates. Of several environments, the newest is reported.
+    Several files of one environment are replicates. Of several environments, the newest is reported, and
+    what changed since the one before.
 
     \b
     Examples:
       python -m analysis report
       python -m analysis report results/0001_*.json --output reports/monday
+      python -m analysis report --against tensorflow=2.20
     """
     from analysis.cli.selecting import choose_newest, load_runs
     from analysis.report.build import build_report
     from analysis.report.folder import point_latest, write_report
+    from analysis.results.selection import load_selected
 
     tell = StepReporter(lambda line: click.echo(line, err=True))
     with exit_with_one_sentence():
         tell("reading results")
         everything = load_runs(files)
         chosen = choose_newest(everything, environment)
+        base = load_selected(against, *(files or (STORAGE,))) if against else None
         folder = output or REPORTS / _name_folder(chosen)
-        made = build_report(chosen, folder, everything, tell)
+        made = build_report(chosen, folder, everything, tell, base)
         write_report(made, folder)
         if json_file:
             write_json(json_file, dict(made.summary))
         if output is None and point_latest(folder):
             folder = REPORTS / "latest"
-    for sentence in made.sentences[:3]:
+    changes = made.summary.get("changes", {})
+    if "problem" in changes:
+        click.echo(f"warning: {make_printable(changes['problem'])}", err=True)
+    for sentence in (*made.sentences[:3], *changes.get("answer", ())):
         click.echo(sentence)
     click.echo(folder / "index.html")
 

@@ -34,7 +34,7 @@ def choose_newest(everything: Results, conditions: str | None) -> Results:
     chosen = alone.select_newest_environment()
     left_out = len(alone.runs) - len(chosen.runs)
     if left_out:
-        click.echo(f"{left_out} run(s) of other environments are left out.", err=True)
+        click.echo(f"{left_out} run(s) are of other environments: the answer is on the newest.", err=True)
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""Explanations and comparisons as lines of text."""
+"""Explanations, changes and claims as lines of text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis import commands
+from analysis.answers.changes import describe_kernels
 from analysis.answers.claims import ClaimAnswer, count_words
 from analysis.environments.changes import Changes
+from analysis.environments.kernels import select_silent_changes
 from analysis.pairs.remedies import describe_gains
 from analysis.reasons import stopwatches
 from analysis.reasons.explanation import Explained, Explanation
@@ -77,6 +79,8 @@ def format_changes(found: Changes) -> Iterator[str]:
             f"{format_milliseconds(row['base_seconds'])} → {format_milliseconds(row['new_seconds'])} ms "
             f"(false discovery rate {row['false_discovery_rate']:.2g}, effect size {row['effect_size']:+.2f})"
         )
+        if row["kernel_changes"]:
+            yield f"    {row['kernel_changes']}"
     undecided = cases[cases["verdict"] == verdicts.UNDECIDED]
     for code, rows in undecided.sort_values("needs").groupby("reason_code", sort=False):
         yield f"  undecided: {len(rows)}: {verdicts.REASONS[code]}"
@@ -86,6 +90,9 @@ def format_changes(found: Changes) -> Iterator[str]:
                 "no number of runs would decide" if math.isnan(needs) else f"needs {needs:.0f} more of each"
             )
             yield f"    {row['id']}: {format_speed(row['ratio'], row['low'], row['high'])}; {more}"
+    yield from describe_kernels(found)
+    for row in select_silent_changes(cases).to_dict("records"):
+        yield f"  {row['verdict']}: {row['id']}: {row['kernel_changes']}"
     for side, ids in (("BASE", found.only_in_base), ("NEW", found.only_in_new)):
         if ids:
             yield f"only in {side}: {', '.join(ids)}"

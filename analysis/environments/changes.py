@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.environments.judging import CaseTimes, collect_case_times, judge_case_times
+from analysis.environments.kernels import collect_kernels, describe_kernel_changes, describe_kernels
 from analysis.pairs.judging import ControlNoise, Rows
 from analysis.results.files import ResultsError
 from analysis.results.selection import write_environment
@@ -41,6 +42,8 @@ class Changes:
     - ``detectable``, the smallest relative change that would have been called one;
     - ``effect_size``, Cliff's delta of the runs' times: 1 where every new run is slower than every base run;
     - ``paired``, whether the runs took turns;
+    - ``base_implementations`` and ``new_implementations``, which kernel ran each role of the case, in words;
+      empty where nothing was recorded. ``kernel_changes``, the roles that another kernel ran, in words;
     - ``needs``, how many more runs of each could bring a verdict where there is none (missing: none could).
     """
 
@@ -73,12 +76,17 @@ class Changes:
             )
         if not self.differences:
             found.append("nothing lasting differs between these environments: any difference is noise")
-        if len(self.cases) and not self.cases["paired"].all():
+        if not self.took_turns:
             found.append(
                 "their runs did not take turns: drift of the machine may pass for a change; "
                 "python -m bench.campaign measures them in lock-step"
             )
         return found
+
+    @property
+    def took_turns(self) -> bool:
+        """Whether the runs of every case took turns."""
+        return bool(self.cases["paired"].all())
 
     def count_verdicts(self) -> dict[str, int]:
         """Cases by verdict."""
@@ -153,6 +161,7 @@ def _describe_case(base: Rows, new: Rows, times: CaseTimes) -> dict[str, Any]:
     case = new[0]["case"]
     base_seconds = [row["seconds"] for row in base]
     new_seconds = [row["seconds"] for row in new]
+    base_kernels, new_kernels = collect_kernels(base), collect_kernels(new)
     return {
         "id": case.id,
         "comparison": case.comparison,
@@ -164,6 +173,9 @@ def _describe_case(base: Rows, new: Rows, times: CaseTimes) -> dict[str, Any]:
         "new_runs": len(new),
         "paired": times.is_paired,
         "effect_size": compute_cliffs_delta(new_seconds, base_seconds),
+        "base_implementations": describe_kernels(base_kernels),
+        "new_implementations": describe_kernels(new_kernels),
+        "kernel_changes": describe_kernel_changes(base_kernels, new_kernels),
     }
 
 

@@ -1,10 +1,9 @@
-"""A campaign over several environments, such as releases: where times stepped, and by how much."""
+"""Each case's time from one environment to the next, oldest first: where it stepped, by how much, and why."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,12 +11,18 @@ from typing import Any
 import pandas as pd
 
 from analysis.environments.changes import find_changes
+from analysis.environments.kernels import (
+    KernelChange,
+    collect_kernels,
+    describe_kernels,
+    group_kernel_changes,
+)
+from analysis.environments.series import Series, find_series
 from analysis.pairs.table import tabulate_pairs
-from analysis.results.tables import MeasuredRun, Results
+from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.wording import format_speed
 from bench.contract.cases import LAYERS_1D
-from bench.contract.fingerprint import find_differences
 
 #: The largest steps, of which a sentence tells each.
 _NAMED_STEPS = 4
@@ -37,12 +42,15 @@ _COLUMNS = [
     "ratio_high",
     "verdict",
     "detectable",
+    "implementations",
+    "kernel_changes",
+    "kernels_known",
 ]
 
 
 @dataclass(frozen=True)
 class History:
-    """The same cases in the environments of one campaign, in the order of their versions.
+    """The same cases in the environments of a series, oldest first.
 
     ``steps`` has a row a case and environment:
 
@@ -52,12 +60,12 @@ class History:
     - ``relative``, over the time in the first environment that has the case, with ``low`` and ``high`` of its
       95 % interval;
     - ``ratio``, over the time in the environment before, with ``ratio_low`` and ``ratio_high``; its
-      ``verdict``, and what was ``detectable``. For the first the verdict is empty and the others are missing.
+      ``verdict``, and what was ``detectable``. For the first the verdict is empty and the others are missing;
+    - ``implementations``, which kernel ran each role, in words; ``kernel_changes``, the roles that another
+      kernel ran than in the environment before; ``kernels_known``, whether both environments recorded them.
     """
 
-    name: str
-    labels: tuple[str, ...]
-    environments: tuple[Mapping[str, Any], ...]
+    series: Series
     steps: pd.DataFrame
     #: By environment: in how many comparisons the separable layer is the slower one, and of how many.
     separable_slower: tuple[tuple[int, int], ...]
@@ -65,9 +73,17 @@ class History:
     counts: Mapping[str, int]
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        return self.series.labels
+
+    @property
+    def environments(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(member.environment for member in self.series.members)
+
+    @property
     def are_releases(self) -> bool:
         """Whether they differ in their versions, and not in settings alone."""
-        return len({_read_version(environment) for environment in self.environments}) > 1
+        return len({member.newest_run.version for member in self.series.members}) > 1
 
     @property
     def sentences(self) -> list[str]:
@@ -78,6 +94,7 @@ class History:
         return [
             f"From {first} to {last}, of {total} cases {last} is {counted}.",
             *self._describe_largest_steps(),
+            *self._describe_silent_changes(),
             *self._describe_separable(),
         ]
 
@@ -87,8 +104,22 @@ class History:
         largest = changed.loc[size.sort_values(ascending=False).index[:_NAMED_STEPS]]
         return [
             f"With {row['label']}, {row['id']} became "
-            f"{format_speed(row['ratio'], row['ratio_low'], row['ratio_high'])}."
+            f"{format_speed(row['ratio'], row['ratio_low'], row['ratio_high'])}{_describe_cause(row)}."
             for row in largest.to_dict("records")
+        ]
+
+    def _describe_silent_changes(self) -> list[str]:
+        """How often another kernel ran without a step in time."""
+        steps = self.steps[self.steps["kernels_known"]]
+        if steps.empty:
+            return []
+        changed = steps["kernel_changes"].ne("")
+        stepped = steps["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+        return [
+            f"Of {len(steps)} steps from one environment to the next, another kernel ran in "
+            f"{int(changed.sum())}; in {int((changed & ~stepped).sum())} of these the time is not known to "
+            f"differ. Of the {int(stepped.sum())} steps in time, {int((stepped & ~changed).sum())} came with "
+            "the same kernels."
         ]
 
     def _describe_separable(self) -> list[str]:
@@ -107,73 +138,49 @@ class History:
             f"{self.labels[0]}, in {slow_last} of {of_last} with {self.labels[-1]}."
         ]
 
-    @property
-    def differences(self) -> list[str]:
-        """What differs from one environment to the next."""
-        described = []
-        for place in range(1, len(self.labels)):
-            differences = find_differences(self.environments[place - 1], self.environments[place])
-            words = "; ".join(map(str, differences)) or "nothing lasting"
-            described.append(f"{self.labels[place]}: {words}")
-        return described
+    def list_kernel_changes(self) -> list[tuple[str, list[KernelChange]]]:
+        """By environment, what gave way to what; without those in which nothing is known to have changed."""
+        by_label = [
+            (label, group_kernel_changes(self.steps[self.steps["label"] == label])) for label in self.labels
+        ]
+        return [(label, changes) for label, changes in by_label if changes]
+
+
+def _describe_cause(row: Mapping[str, Any]) -> str:
+    """What is known of the kernels behind a step, as the end of a sentence."""
+    if not row["kernels_known"]:
+        return ""
+    return f"; {row['kernel_changes'] or 'the same kernels ran'}"
 
 
 def find_histories(results: Results) -> list[History]:
-    """One a campaign whose environments differ; runs by themselves have none.
-
-    Campaigns of the same name count together. One over several backends is no history (see
-    ``analysis.environments.backends``).
-    """
-    histories = []
-    for name, by_label in _group_campaigns(results).items():
-        runs = [run for of_label in by_label.values() for run in of_label]
-        fingerprints = {run.fingerprint for run in runs}
-        backends = {run.backend for run in runs}
-        if len(fingerprints) > 1 and len(backends) == 1:
-            histories.append(_build_history(name, results, by_label))
-    return histories
+    """One a series of environments (see ``analysis.environments.series``)."""
+    return [_build_history(series) for series in find_series(results)]
 
 
-def _group_campaigns(results: Results) -> dict[str, dict[str, list[MeasuredRun]]]:
-    """By campaign and by the label of an environment, the runs."""
-    campaigns: dict[str, dict[str, list[MeasuredRun]]] = {}
-    for run in results.runs:
-        if run.campaign:
-            by_label = campaigns.setdefault(run.campaign.id, {})
-            by_label.setdefault(run.campaign.label, []).append(run)
-    return campaigns
-
-
-def _build_history(name: str, results: Results, by_label: Mapping[str, list[MeasuredRun]]) -> History:
-    labels = sorted(by_label, key=lambda label: (_read_version(by_label[label][-1].environment), label))
-    of_each = [results.select_runs({run.number for run in by_label[label]}) for label in labels]
-
+def _build_history(series: Series) -> History:
     # Every case of an environment asks for the same changes.
     @cache
     def find_changes_between(base: int, new: int) -> dict[str, dict[str, Any]]:
-        return find_changes(of_each[base], of_each[new])
+        return find_changes(series.members[base], series.members[new])
 
-    last = find_changes_between(0, len(labels) - 1)
+    last = find_changes_between(0, len(series.members) - 1)
     return History(
-        name=name,
-        labels=tuple(labels),
-        environments=tuple(one.environment for one in of_each),
-        steps=_tabulate_steps(labels, of_each, find_changes_between),
-        separable_slower=tuple(_count_separable_slower(one) for one in of_each),
+        series=series,
+        steps=_tabulate_steps(series, find_changes_between),
+        separable_slower=tuple(_count_separable_slower(member) for member in series.members),
         counts=Counter(row["verdict"] for row in last.values()),
     )
 
 
 def _tabulate_steps(
-    labels: Sequence[str],
-    of_each: Sequence[Results],
-    find_changes_between: Callable[[int, int], Mapping[str, Mapping[str, Any]]],
+    series: Series, find_changes_between: Callable[[int, int], Mapping[str, Mapping[str, Any]]]
 ) -> pd.DataFrame:
     """``History.steps``. ``find_changes_between`` is given the places of two environments."""
     rows = []
     #: By case id, the place of the first environment that has it.
     first: dict[str, int] = {}
-    for place, (label, here) in enumerate(zip(labels, of_each, strict=True)):
+    for place, (label, here) in enumerate(zip(series.labels, series.members, strict=True)):
         for case, layers in here.layers.groupby("id", sort=False):
             first.setdefault(case, place)
             row = _describe_step(place, label, layers)
@@ -200,6 +207,9 @@ def _describe_step(place: int, label: str, layers: pd.DataFrame) -> dict[str, An
         "low": 1.0,
         "high": 1.0,
         "verdict": "",
+        "implementations": describe_kernels(collect_kernels(layers.to_dict("records"))),
+        "kernel_changes": "",
+        "kernels_known": False,
     }
 
 
@@ -214,6 +224,8 @@ def _describe_since_last(change: Mapping[str, Any]) -> dict[str, Any]:
         "ratio_high": change["high"],
         "verdict": change["verdict"],
         "detectable": change["detectable"],
+        "kernel_changes": change["kernel_changes"],
+        "kernels_known": bool(change["base_implementations"] and change["new_implementations"]),
     }
 
 
@@ -223,9 +235,3 @@ def _count_separable_slower(results: Results) -> tuple[int, int]:
     if pairs.empty:
         return 0, 0
     return int((pairs["verdict"] == verdicts.SLOWER).sum()), len(pairs)
-
-
-def _read_version(environment: Mapping[str, Any]) -> tuple[int, ...]:
-    """The version of the backend as numbers, three at most."""
-    version = str(environment.get(environment["backend"], ""))
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

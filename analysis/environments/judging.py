@@ -18,6 +18,8 @@ from analysis.statistics.moderation import LogRatio, estimate_log_differences, e
 
 #: How many more runs are worth naming.
 _MOST_RUNS = 1000
+#: So many pairs say more than any number of runs beside them that took no turns.
+_ENOUGH_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class CaseTimes:
 def collect_case_times(base: Rows, new: Rows) -> CaseTimes:
     """What the runs of a case, ``base`` in one environment and ``new`` in the other, give to judge by.
 
-    Pairs of runs that took turns, where every run of one side has a partner; else two groups. Pairs say more
-    than groups, but one pair does not say more than ten runs.
+    Pairs of runs that took turns, where there are enough of them or every run of one side has a partner; else
+    two groups. Pairs say more than groups, but one pair does not say more than ten runs.
     """
     pairs = _pair_runs(base, new)
-    if pairs and len(pairs) == min(len(base), len(new)):
+    if pairs and len(pairs) >= min(len(base), len(new), _ENOUGH_PAIRS):
         ratios = {row["run"]: _compute_log_ratio(partner, row) for partner, row in pairs}
         return CaseTimes(is_paired=True, values=ratios, bases={})
     # The two sides number their runs each for itself, so a number alone does not say which run it is.

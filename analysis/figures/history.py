@@ -1,4 +1,4 @@
-"""Times over the environments of a campaign."""
+"""Times from one environment to the next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.environments.releases import History
+from analysis.environments.history import History
 from analysis.figures.style import (
     DENSE_COLOUR,
     FAINT,

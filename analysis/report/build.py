@@ -16,16 +16,17 @@ from analysis.report.page import render_page
 from analysis.report.section import Section
 from analysis.report.sections import (
     answer,
+    changes,
     claims,
     comparison_figures,
     comparisons,
     environment,
     frameworks,
+    history,
     method,
     mnist,
     not_measured,
     parts,
-    releases,
     remedies,
     why,
 )
@@ -53,12 +54,14 @@ def build_report(
     folder: Path,
     everything: Results | None = None,
     tell: Callable[[str], None] = lambda doing: None,
+    against: Results | None = None,
 ) -> Report:
     """The report on the runs of one environment; its links start from ``folder``.
 
-    ``everything`` holds the campaigns, which compare it with others; ``tell`` is given what is being done.
+    ``everything`` holds the runs of other environments, too. What changed is told since ``against``, or since
+    the environment before. ``tell`` is given what is being done.
     """
-    study = make_study(results, everything or results, folder, tell)
+    study = make_study(results, everything or results, against, folder, tell)
     with Renderer() as renderer:
         # Of what sections compute, this takes longest.
         tell("comparing environments")
@@ -70,6 +73,8 @@ def build_report(
             figure.rendered.result()
     tell("writing the page")
     short = summary.summarize(sentences, study.cautions, study.comparisons, results.environment)
+    for section in sections:
+        short |= section.summary
     return Report(
         sentences=sentences,
         html=render_page(study, sections, sentences),
@@ -89,8 +94,9 @@ def build_sections(study: Study, renderer: Renderer) -> list[Section]:
         *figure_sections[:1],
         why.build_section(study, renderer),
         remedies.build_section(study, renderer),
+        changes.build_section(study, renderer),
         mnist.build_section(study, renderer),
-        *releases.build_sections(study, renderer),
+        *history.build_sections(study, renderer),
         frameworks.build_section(study, renderer),
         claims.build_section(study, renderer),
         *figure_sections[1:],

@@ -30,6 +30,8 @@ class Section:
     figures: tuple[ReportFigure, ...] = ()
     #: By name, what lies in ``data/``: it does so whether or not the page shows the section.
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    #: What it adds to ``summary.json``, by name.
+    summary: Mapping[str, Any] = field(default_factory=dict)
     #: The command that measures what it shows; empty where it is no gap to lack it.
     added_by: str = ""
     #: Whether there is anything to show.

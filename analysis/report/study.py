@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.environments.upgrade import Upgrade, compare_upgrade, find_predecessor
 from analysis.limits.roofline import Ceilings, find_ceilings
 from analysis.mnist.trainings import keep_judged_trainings
 from analysis.pairs.plane_and_arms import PlaneAndArms, find_plane_and_arms
@@ -17,6 +18,8 @@ from analysis.reasons.explaining import explain_pairs
 from analysis.reasons.explanation import Explained
 from analysis.report.cautions import list_cautions
 from analysis.report.explanations import ShownExplanation, choose_explanations
+from analysis.results.files import ResultsError
+from analysis.results.selection import write_environment
 from analysis.results.tables import Results
 
 
@@ -46,15 +49,30 @@ class Study:
     trainings: pd.DataFrame
     #: Sentences on what makes the numbers doubtful.
     cautions: tuple[str, ...]
+    #: What changed since another environment; ``None`` where there is none to compare with.
+    upgrade: Upgrade | None = None
+    #: Why nothing can be said of the other environment, where there is one.
+    upgrade_problem: str = ""
 
 
-def make_study(results: Results, everything: Results, folder: Path, tell: Callable[[str], None]) -> Study:
-    """Compute what ``results`` say; ``tell`` is given what is being done."""
+def make_study(
+    results: Results,
+    everything: Results,
+    against: Results | None,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Study:
+    """Compute what ``results`` say; ``tell`` is given what is being done.
+
+    They are compared with ``against``; where that is ``None``, with the environment before theirs.
+    """
     tell("judging comparisons")
     comparisons = tabulate_pairs(results)
     gains = tabulate_remedies(results, comparisons)
     tell("explaining traces")
     explained = explain_pairs(results, comparisons)
+    tell("comparing with the environment before")
+    upgrade, problem = _compare_with_another(results, everything, against)
     return Study(
         results=results,
         everything=everything,
@@ -67,4 +85,20 @@ def make_study(results: Results, everything: Results, folder: Path, tell: Callab
         gains=gains,
         trainings=keep_judged_trainings(results),
         cautions=tuple(list_cautions(results)),
+        upgrade=upgrade,
+        upgrade_problem=problem,
     )
+
+
+def _compare_with_another(
+    results: Results, everything: Results, against: Results | None
+) -> tuple[Upgrade | None, str]:
+    """What changed, or a sentence on why it cannot be said; neither without another environment."""
+    base = against or find_predecessor(results, everything)
+    if not base:
+        return None, ""
+    try:
+        # Campaigns hold runs of this environment too, and these took turns.
+        return compare_upgrade(base, everything.select_environment(results.newest_run.fingerprint)), ""
+    except ResultsError as error:
+        return None, f"{write_environment(base.environment)} is there to be compared with, but: {error}"

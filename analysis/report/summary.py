@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from analysis.markdown import escape_markup, mark_as_code
 from analysis.results.selection import write_environment
 from analysis.statistics import verdicts
 from analysis.wording import format_milliseconds, format_number
 
-#: Rows of the Markdown table: the slowest comparisons.
+#: Rows of a Markdown table.
 _ROWS = 10
 
 
@@ -43,37 +45,65 @@ def write_markdown(summary: Mapping[str, Any], table: pd.DataFrame) -> str:
     lines = [
         "# Is SeparableConv2D slower than Conv2D here?",
         "",
-        f"{_escape_markup(summary['environment'])}",
+        f"{escape_markup(summary['environment'])}",
         "",
-        *(f"> **Caution:** {_escape_markup(caution)}\n" for caution in summary["cautions"]),
-        *(f"- {_escape_markup(sentence)}" for sentence in summary["answer"]),
+        *(f"> **Caution:** {escape_markup(caution)}\n" for caution in summary["cautions"]),
+        *(f"- {escape_markup(sentence)}" for sentence in summary["answer"]),
     ]
-    if len(table):
-        lines += [
-            "",
-            "| comparison | verdict | time ratio | 95 % interval | Conv2D, ms | separable, ms |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
-        slowest = sorted(table.to_dict("records"), key=lambda row: -row["ratio"])[:_ROWS]
-        for row in slowest:
-            cells = (
-                _mark_as_code(row["pair"]),
+    lines += _tabulate_comparisons(table)
+    lines += _tabulate_changes(summary.get("changes", {}).get("cases", ()))
+    return "\n".join(lines) + "\n"
+
+
+def _tabulate_comparisons(table: pd.DataFrame) -> list[str]:
+    """The slowest comparisons."""
+    if table.empty:
+        return []
+    slowest = sorted(table.to_dict("records"), key=lambda row: -row["ratio"])[:_ROWS]
+    return [
+        "",
+        "| comparison | verdict | time ratio | 95 % interval | Conv2D, ms | separable, ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            _write_row(
+                mark_as_code(row["pair"]),
                 row["verdict"],
                 format_number(row["ratio"]),
                 f"{format_number(row['low'])} to {format_number(row['high'])}",
                 format_milliseconds(row["dense_seconds"]),
                 format_milliseconds(row["separable_seconds"]),
             )
-            lines.append(f"| {' | '.join(cells)} |")
-        if len(table) > _ROWS:
-            lines += ["", f"The {_ROWS} slowest of {len(table)} comparisons."]
-    return "\n".join(lines) + "\n"
+            for row in slowest
+        ),
+        *(["", f"The {_ROWS} slowest of {len(table)} comparisons."] if len(table) > _ROWS else []),
+    ]
 
 
-def _mark_as_code(text: str) -> str:
-    return f"`{text.replace('`', '').replace('|', '')}`"
+def _tabulate_changes(cases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The cases that changed most since the environment before."""
+    changed = [case for case in cases if case["verdict"] in (verdicts.SLOWER, verdicts.FASTER)]
+    largest = sorted(changed, key=lambda case: -abs(math.log(case["ratio"])))[:_ROWS]
+    if not largest:
+        return []
+    return [
+        "",
+        "What changed since the environment before:",
+        "",
+        "| case | verdict | time ratio | 95 % interval | kernels that changed |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            _write_row(
+                mark_as_code(case["id"]),
+                case["verdict"],
+                format_number(case["ratio"]),
+                " to ".join(map(format_number, case["interval"] or ())) or "unknown",
+                mark_as_code(case["kernel_changes"]) if case["kernel_changes"] else "",
+            )
+            for case in largest
+        ),
+        *(["", f"The {_ROWS} largest of {len(changed)} changes."] if len(changed) > _ROWS else []),
+    ]
 
 
-def _escape_markup(text: str) -> str:
-    """Text in which nothing is markup."""
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in text)
+def _write_row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -33,6 +33,10 @@ class ResultsError(ValueError):
     """One sentence that names the file and says what is wrong with it."""
 
 
+class NewerSchemaError(ResultsError):
+    """A file that a newer version of this project wrote. Nothing is wrong with it."""
+
+
 def find_files(paths: Sequence[Path]) -> list[Path]:
     """The result files that ``paths`` name; a folder stands for every result file below it, packed or not.
 
@@ -122,7 +126,7 @@ def _check_schema(where: str, content: Any) -> None:
         if not isinstance(version, int):
             raise ResultsError(f"{where} was not measured by this suite: its rows carry no schema")
         if version > SCHEMA:
-            raise ResultsError(
+            raise NewerSchemaError(
                 f"{where} has schema {version}, this version reads up to {SCHEMA}: update this project"
             )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.results import rows
-from analysis.results.files import read_runs
+from analysis.results.files import NewerSchemaError, read_runs
 from analysis.results.tables import Results
 from bench.contract.fingerprint import compute_digest
 
@@ -29,12 +29,12 @@ class SavedRun:
 def load_results(files: Iterable[Path]) -> Results:
     """Read result files; the tables are in the order of the runs' dates.
 
-    A run counts once, in however many files it was saved. Raises :class:`ResultsError` where a file is cut
-    off, foreign, of a newer schema or without one.
+    A run counts once, in however many files it was saved. A file of a newer schema is left out, as long as
+    others are there. Raises :class:`ResultsError` where a file is cut off, foreign or without a schema.
     """
-    kept, copies = keep_each_once(read_saved_runs(files))
+    known, notes = _read_known_runs(files)
+    kept, copies = keep_each_once(known)
     kept.sort(key=lambda run: run.content["datetime"])
-    notes = []
     if copies:
         notes.append(
             f"{len(copies)} file(s) hold runs that others hold too, and are ignored: {_name_some(copies)}"
@@ -65,7 +65,28 @@ def load_results(files: Iterable[Path]) -> Results:
 
 def read_saved_runs(files: Iterable[Path]) -> list[SavedRun]:
     """Every run in every file. Raises :class:`ResultsError`."""
-    return [SavedRun(file, content, _identify(content)) for file in files for content in read_runs(file)]
+    return [run for file in files for run in _read_file(file)]
+
+
+def _read_file(file: Path) -> list[SavedRun]:
+    return [SavedRun(file, content, _identify(content)) for content in read_runs(file)]
+
+
+def _read_known_runs(files: Iterable[Path]) -> tuple[list[SavedRun], list[str]]:
+    """The runs of all files that can be read, and a sentence for each that a newer version wrote.
+
+    Raises :class:`ResultsError` where a file is damaged, and where a newer version wrote all of them.
+    """
+    runs: list[SavedRun] = []
+    newer: list[NewerSchemaError] = []
+    for file in files:
+        try:
+            runs += _read_file(file)
+        except NewerSchemaError as error:
+            newer.append(error)
+    if newer and not runs:
+        raise newer[0]
+    return runs, [f"{error}; what it holds is left out" for error in newer]
 
 
 def keep_each_once(runs: Iterable[SavedRun]) -> tuple[list[SavedRun], list[Path]]:

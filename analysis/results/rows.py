@@ -35,6 +35,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "trace",
         "turns",
         "together",
+        "implementations",
     ),
     "ceilings": (
         "kind",
@@ -82,7 +83,9 @@ def read_run(number: int, file: Path, identity: str, content: Mapping[str, Any])
         environment=content["machine_info"]["environment"],
         grid=asked.get("grid"),
         shapes=asked.get("shapes"),
-        campaign=CampaignPlace(campaign["id"], campaign["replicate"], campaign["label"])
+        campaign=CampaignPlace(
+            campaign["id"], campaign["replicate"], campaign["label"], campaign.get("place")
+        )
         if campaign
         else None,
     )
@@ -148,6 +151,7 @@ def _read_layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "trace": _find_trace_folder(file, info.get("trace")),
         "turns": turns.get("seconds"),
         "together": turns.get("together"),
+        "implementations": info.get("implementations"),
     }
 
 

@@ -14,15 +14,15 @@ from analysis.results.tables import Results
 _CONDITION = re.compile(r"^([A-Za-z_][\w.]*)=(.*)$")
 
 
-def load_selected(wanted: str, storage: Path) -> Results:
+def load_selected(wanted: str, *places: Path) -> Results:
     """The runs that ``wanted`` names, all of one environment.
 
     ``wanted`` is a comma-separated list. Each part is a result file, a folder of them, or a condition
     such as ``tensorflow=2.20``, ``onednn=off`` or ``flags.OMP_NUM_THREADS=1``, which every run must meet;
-    with conditions alone, the runs in ``storage`` are looked through. Raises :class:`ResultsError`.
+    with conditions alone, the runs in ``places`` are looked through. Raises :class:`ResultsError`.
     """
     paths, conditions = _parse(wanted)
-    kept = _keep_meeting(load_results(find_files(paths or [storage])), conditions, wanted)
+    kept = _keep_meeting(load_results(find_files(paths or places)), conditions, wanted)
     environments = {run.fingerprint: write_environment(run.environment) for run in kept.runs}
     if len(environments) > 1:
         raise ResultsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ class CampaignPlace:
     id: str
     replicate: int
     label: str
+    #: The environment's number in the order in which the campaign named them; older files do not know it.
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,19 @@ class MeasuredRun:
         return self.environment["backend"]
 
     @property
+    def version(self) -> tuple[int, ...]:
+        """The version of the backend as numbers, three at most."""
+        found = re.findall(r"\d+", str(self.environment.get(self.backend, "")))
+        return tuple(int(part) for part in found[:3])
+
+    @property
+    def order(self) -> tuple[int, tuple[int, ...], str]:
+        """What sorts the environments of a campaign: how they were named; in older files, their versions."""
+        if not self.campaign:
+            return (0, self.version, "")
+        return (self.campaign.place or 0, self.version, self.campaign.label)
+
+    @property
     def turns_with(self) -> tuple[str, int] | None:
         """The campaign and the replicate: runs that share both took turns."""
         return (self.campaign.id, self.campaign.replicate) if self.campaign else None
@@ -59,7 +75,9 @@ class Results:
     ``layers``: one row a case and run: run, case (a ConvCase), its fields, pair, name, times in seconds,
     ratio and ratios (to the dense layer of the same turns; missing without one), control_ratio,
     settled, contaminated, trace (the folder, where it still exists), turns (the median round of each, in
-    seconds), together (equal for runs whose turns were the same; missing for a run by itself).
+    seconds), together (equal for runs whose turns were the same; missing for a run by itself),
+    implementations (the kernel that ran each role of the case, ``None`` for a role that oneDNN did not run;
+    missing where nothing was recorded).
     ``ceilings``: one row a limit and run: its fields, seconds (the fastest call).
     ``not_measured``: case id and reason.
     ``remedies``: one row a remedy and run: run, name, case and remedied (ConvCases), ratio (time of
@@ -91,9 +109,19 @@ class Results:
         return self.newest_run.environment
 
     def select_newest_environment(self) -> Results:
-        """The runs whose environment has the fingerprint of the newest run's."""
-        newest = self.newest_run.fingerprint
-        return self.select_runs({run.number for run in self.runs if run.fingerprint == newest})
+        """The runs whose environment is that of the newest run.
+
+        Of runs that took turns with it, the environment that comes last counts as the newest.
+        """
+        newest = self.newest_run
+        if newest.campaign:
+            together = [run for run in self.runs if run.turns_with == newest.turns_with]
+            newest = max(together, key=lambda run: run.order)
+        return self.select_environment(newest.fingerprint)
+
+    def select_environment(self, fingerprint: str) -> Results:
+        """The runs of one environment."""
+        return self.select_runs({run.number for run in self.runs if run.fingerprint == fingerprint})
 
     def leave_out_campaigns(self) -> Results:
         """Without the runs of campaigns, which are there to compare; with them, if there are no others."""

@@ -1,47 +1,79 @@
-"""Releases: what changed from one environment of a campaign to the next."""
+"""History: each case's time from one environment to the next, of a campaign or of one machine's runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from analysis import commands
-from analysis.environments.releases import History, find_histories
-from analysis.figures.releases import choose_shown_steps, draw_history
+from analysis.answers.changes import list_all_differences
+from analysis.environments.history import History, find_histories
+from analysis.environments.series import ONE_BY_ONE
+from analysis.figures.history import choose_shown_steps, draw_history
 from analysis.figures.rendering import Renderer
 from analysis.report.figure import ReportFigure
 from analysis.report.section import Section
 from analysis.report.study import Study
-
-_TEMPLATE = "releases.html.j2"
+from bench.contract.fingerprint import identify_machine
 
 
 def build_sections(study: Study, renderer: Renderer) -> list[Section]:
-    """One for every campaign whose environments differ; without any, one that is not there."""
-    histories = find_histories(study.everything)
-    if not histories:
-        return [
-            Section(
-                key="releases",
-                title="Releases",
-                template=_TEMPLATE,
-                added_by=commands.RELEASES,
-                is_there=False,
-            )
-        ]
-    return [_build_section(number, history, renderer) for number, history in enumerate(histories, start=1)]
+    """One for every series of environments, but for the two that *What changed* tells of."""
+    told = _find_told(study)
+    histories = [one for one in find_histories(study.everything) if one.series.fingerprints != told]
+    sections: list[Section] = []
+    for history in histories:
+        sections.append(_build_section(_name_section(history, sections), history, study, renderer))
+    return sections
 
 
-def _build_section(number: int, history: History, renderer: Renderer) -> Section:
+def _find_told(study: Study) -> set[str]:
+    """The fingerprints of the environments that *What changed* compares."""
+    if not study.upgrade:
+        return set()
+    changes = study.upgrade.changes
+    return {changes.base["fingerprint"], changes.new["fingerprint"]}
+
+
+def _name_section(history: History, before: list[Section]) -> str:
+    """Its key: what the environments are, with a number from the second of a kind on."""
+    if history.series.name == ONE_BY_ONE and not history.series.is_campaign:
+        return ONE_BY_ONE
     word = "releases" if history.are_releases else "environments"
-    key = word if number == 1 else f"{word}_{number}"
+    number = 1 + sum(section.title.lower() == word for section in before)
+    return word if number == 1 else f"{word}_{number}"
+
+
+def _build_section(key: str, history: History, study: Study, renderer: Renderer) -> Section:
+    title = key.partition("_")[0].capitalize()
     return Section(
         key=key,
-        title=word.capitalize(),
-        template=_TEMPLATE,
-        content={"history": history, "rows": _list_rows(history)},
-        figures=_render_figures(key, word.capitalize(), history, renderer),
+        title=title,
+        template="history.html.j2",
+        content={
+            "history": history,
+            "rows": _list_rows(history),
+            "differences": _list_differences(history),
+            "another_machine": _name_other_machine(history, study),
+        },
+        figures=_render_figures(key, title, history, renderer),
         tables={key: history.steps},
     )
+
+
+def _name_other_machine(history: History, study: Study) -> str:
+    """The machine of a history that is not the report's own; empty where it is."""
+    newest = history.environments[-1]
+    if identify_machine(newest) == identify_machine(study.results.environment):
+        return ""
+    return f"{newest['cores']} cores of {newest['cpu']}"
+
+
+def _list_differences(history: History) -> list[tuple[str, list[str]]]:
+    """By environment, what differs from the one before."""
+    pairs = zip(history.environments, history.environments[1:], strict=False)
+    return [
+        (label, list_all_differences(base, new))
+        for label, (base, new) in zip(history.labels[1:], pairs, strict=True)
+    ]
 
 
 def _render_figures(key: str, title: str, history: History, renderer: Renderer) -> tuple[ReportFigure, ...]:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.environments.backends import choose_runs, compare_backends
-from analysis.environments.releases import find_histories
+from analysis.environments.history import find_histories
 from analysis.report.build import build_report
 from analysis.results.loading import load_results
 from bench.contract.cases import ConvCase

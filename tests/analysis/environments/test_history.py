@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.cli.main import main
-from analysis.environments.releases import find_histories
+from analysis.environments.history import find_histories
 from analysis.report.build import build_report
 from analysis.results.loading import load_results
 from bench.contract.cases import ConvCase
@@ -57,7 +57,7 @@ def test_releases_stand_in_the_order_of_their_versions(tmp_path):
     history = only(tmp_path)
     assert history.labels == ("tf29", "tf210", "tf211")
     assert history.are_releases
-    assert history.differences[0] == "tf210: tensorflow: 2.9.1 → 2.10.0"
+    assert [environment["tensorflow"] for environment in history.environments] == list(VERSIONS.values())
 
 
 def test_a_step_is_found_in_its_release_and_in_no_other(tmp_path):

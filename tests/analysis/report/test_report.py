@@ -123,7 +123,7 @@ def test_other_environments_are_left_out_and_said_so(tmp_path):
     made_results.save(tmp_path, rows, "a.json", when="2026-01-01T00:00:00+00:00", fingerprint="old")
     made_results.save(tmp_path, rows, "b.json", when="2026-01-02T00:00:00+00:00", fingerprint="new")
     result = run("report", tmp_path / "a.json", tmp_path / "b.json", "--output", tmp_path / "report")
-    assert "1 run(s) of other environments are left out" in result.output
+    assert "1 run(s) are of other environments" in result.output
 
 
 def test_cases_that_could_not_run_are_listed_with_their_reason(tmp_path):

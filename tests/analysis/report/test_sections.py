@@ -141,8 +141,8 @@ def test_sections_without_data_are_left_out_and_the_others_stand_in_order(tmp_pa
     assert re.findall(r"[,:] ([\w ]+) \(<code>", html[html.index("Not here yet") :]) == [
         "Why",
         "What to do",
+        "What changed",
         "MNIST",
-        "Releases",
         "Frameworks",
     ]
 

@@ -1,0 +1,92 @@
+"""Which kernels ran a case in one environment, and what became of them in another.
+
+A kernel is known by the name of its implementation in oneDNN. Only the name is known: a new name may be a new
+kernel, or the old one renamed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.pairs.judging import Rows
+from analysis.statistics import verdicts
+
+#: Stands for the kernel of a role that oneDNN did not run.
+OUTSIDE = "not in oneDNN"
+#: Between the roles of a case.
+_SEPARATOR = "; "
+
+#: Role -> the kernels that were seen to run it.
+Kernels = Mapping[str, frozenset[str]]
+
+
+def collect_kernels(rows: Rows) -> Kernels:
+    """What the runs of a case recorded, all taken together; empty where none recorded anything."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if isinstance(row["implementations"], Mapping):
+            for role, name in row["implementations"].items():
+                found.setdefault(role, set()).add(name or OUTSIDE)
+    return {role: frozenset(names) for role, names in found.items()}
+
+
+def describe_kernels(kernels: Kernels) -> str:
+    """``depthwise forward: jit_dw:avx2; pointwise forward: brgconv_1x1:avx2``; empty where none is known."""
+    return _SEPARATOR.join(f"{role}: {_join_names(names)}" for role, names in kernels.items())
+
+
+def describe_kernel_changes(base: Kernels, new: Kernels) -> str:
+    """``depthwise weight gradient: jit_dw:avx512_core -> ref:any``, role by role; empty where none changed.
+
+    Runs of one environment may have met several kernels. Where both environments met the same one, nothing is
+    known to have changed.
+    """
+    return _SEPARATOR.join(
+        f"{role}: {_join_names(names)} -> {_join_names(new[role])}"
+        for role, names in base.items()
+        if role in new and names.isdisjoint(new[role])
+    )
+
+
+@dataclass(frozen=True)
+class KernelChange:
+    """One kernel that gave way to another in one role, and the cases in which it did."""
+
+    #: ``depthwise weight gradient: jit_dw:avx512_core -> ref:any``.
+    words: str
+    #: The cases' ids.
+    ids: tuple[str, ...]
+    #: What became of the time of how many of them.
+    counts: Mapping[str, int]
+
+    @property
+    def counted(self) -> str:
+        """``5 slower, 1 same``."""
+        return ", ".join(f"{self.counts[word]} {word}" for word in verdicts.WORDS if self.counts.get(word))
+
+
+def group_kernel_changes(cases: pd.DataFrame) -> list[KernelChange]:
+    """The changes in ``cases`` (columns ``id``, ``verdict`` and ``kernel_changes``), most frequent first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in cases.to_dict("records"):
+        for words in filter(None, row["kernel_changes"].split(_SEPARATOR)):
+            found.setdefault(words, []).append((row["id"], row["verdict"]))
+    changes = [
+        KernelChange(words, tuple(case for case, _ in met), Counter(verdict for _, verdict in met))
+        for words, met in found.items()
+    ]
+    return sorted(changes, key=lambda change: -len(change.ids))
+
+
+def select_silent_changes(cases: pd.DataFrame) -> pd.DataFrame:
+    """Of ``Changes.cases`` those in which another kernel ran, though their time is not known to differ."""
+    changed = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+    return cases[cases["kernel_changes"].ne("") & ~changed]
+
+
+def _join_names(names: frozenset[str]) -> str:
+    return " or ".join(sorted(names))
