@@ -17,16 +17,10 @@ from bench.processes.journal import JournalError
 from bench.processes.supervised import SupervisorLink, is_watched
 from bench.processes.supervisor import supervise
 from bench.session.options import declare_options, parse_case_timeout
-from bench.session.parameters import (
-    ID_PARAMETERS,
-    LAYER_PARAMETERS,
-    find_repeated,
-    list_layer_parameters,
-    read_layer_parameters,
-)
+from bench.session.parameters import ID_PARAMETERS, check_grouping, describe_row, find_repeated
 from bench.session.progress import CaseProgress
 from bench.session.run import Run
-from bench.session.saving import Saving, prevent_saving
+from bench.session.saving import Saving, prevent_saving, will_save
 from bench.session.terminal import list_header_lines, write_line
 from bench.timing.outcome import LASTING_ERRORS, name_lasting_error
 from bench.timing.replay import Replay
@@ -85,9 +79,6 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_generate_tests(metafunc):
     selection = metafunc.config.stash[RUN].selection
-    if "case" in metafunc.fixturenames:
-        values = [list_layer_parameters(selected.case) for selected in selection.cases.values()]
-        metafunc.parametrize(LAYER_PARAMETERS, values, ids=list(selection.cases))
     for parameter, field in ID_PARAMETERS.items():
         if parameter in metafunc.fixturenames:
             ids = list(getattr(selection, field))
@@ -109,23 +100,23 @@ def pytest_collection_modifyitems(config, items):
             returncode=2,
         )
     for item in items:
-        own_loop = run.options.in_turn and "case" in item.fixturenames
+        own_loop = run.options.in_turn and "case_id" in item.fixturenames
         if "replay" in item.fixturenames and not own_loop:
             item.stash[REPLAY] = Replay(run.options.timer)
             item.add_marker(pytest.mark.benchmark(timer=item.stash[REPLAY].timer))
 
 
-def _find_selected_case(item):
-    return item.config.stash[RUN].selection.cases_by_parameters[read_layer_parameters(item)]
-
-
 def pytest_collection_finish(session):
     config = session.config
     run = config.stash[RUN]
-    of_layers = [item for item in session.items if "case" in item.fixturenames]
+    try:
+        check_grouping(config.option.benchmark_group_by, session.items)
+    except ValueError as error:
+        pytest.exit(str(error), returncode=2)
+    of_layers = [item for item in session.items if "case_id" in item.fixturenames]
     of_trainings = [item for item in session.items if "training_id" in item.fixturenames]
     run.expect(
-        cases=[_find_selected_case(item).case for item in of_layers],
+        cases=[run.selection.cases[item.callspec.params["case_id"]].case for item in of_layers],
         trainings=[run.selection.trainings[item.callspec.params["training_id"]] for item in of_trainings],
     )
     write = partial(write_line, config)
@@ -174,9 +165,9 @@ def pytest_runtest_protocol(item):
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session, exitstatus):
-    """Trace after the last timing, before pytest-benchmark saves: its own wrapper is inside this one.
+    """Capture after the last timing, before pytest-benchmark saves: its own wrapper is inside this one.
 
-    Whatever happens to the traces, the timings are saved. Half a run is not: its journal is kept.
+    Whatever happens to what is captured, the timings are saved. Half a run is not: its journal is kept.
     """
     run = session.config.stash.get(RUN, None)
     if not run:
@@ -190,7 +181,7 @@ def pytest_sessionfinish(session, exitstatus):
         prevent_saving(saver)
     try:
         if whole:
-            run.trace(write)
+            run.capture(write, saves=will_save(saver))
     finally:
         saving = Saving(saver, run.options.storage)
         try:
@@ -246,14 +237,21 @@ def run(request):
 
 
 @pytest.fixture
-def case(request, layer, direction, mode, device, dtype, shape):
-    """The case of this test. Asking for its parameters is what lets the test be parametrised by them."""
-    return _find_selected_case(request.node).case
+def benchmark(benchmark, run):
+    """pytest-benchmark's own. Its row says in parameters what it measured, and every row in the same ones."""
+    parameters = benchmark.params or {}
+    benchmark.params = describe_row(run.selection.find_measured(parameters), parameters)
+    return benchmark
 
 
 @pytest.fixture
-def comparison(request):
-    return _find_selected_case(request.node).comparison
+def case(run, case_id):
+    return run.selection.cases[case_id].case
+
+
+@pytest.fixture
+def comparison(run, case_id):
+    return run.selection.cases[case_id].comparison
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ class CampaignError(RuntimeError):
 
 #: A campaign's own folders, beside those of its environments.
 TAKEN_LABELS = ("logs", "unfinished")
+#: What tox begins with where it refuses a command.
+_TOX_REFUSES = "HandledError| "
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Environment:
     label: str
     python: str
     variables: Mapping[str, str]
+    #: Whether it is one of tox.ini, which tox may have to install.
+    is_of_tox: bool = False
 
     @property
     def in_words(self) -> str:
@@ -44,7 +48,8 @@ def parse_environments(
     ``text`` names several with commas, each as ``[label=]name[:VARIABLE=value]...``. Each of ``environments``
     is ``[label=]name``, and each of ``assignments`` is ``label:VARIABLE=value`` for one of those.
 
-    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another.
+    A name is an environment of tox.ini, ``current`` for this interpreter, or the path of another. Nothing is
+    installed yet: see :func:`install_environments`.
     """
     found = [_parse_short(part.strip()) for part in text.split(",") if part.strip()]
     found += _parse_long(environments, assignments)
@@ -52,7 +57,7 @@ def parse_environments(
     for environment in found:
         if labels.count(environment.label.casefold()) > 1:
             twice = environment.label
-            raise CampaignError(f"two environments are called {twice}: name them, as in a={twice},b={twice}")
+            raise CampaignError(f"two environments are called {twice}: give each a label, as in a=NAME")
     if len(found) < 2:
         raise CampaignError("a campaign needs at least two environments, such as tf220,tf221")
     return found
@@ -86,8 +91,8 @@ def _parse_short(text: str) -> Environment:
         variable, equals, value = setting.partition("=")
         if not (variable and equals):
             raise CampaignError(
-                f"{setting!r} in {text!r} is no VARIABLE=value; values with commas or colons go into "
-                "--environment LABEL=NAME --set LABEL:VARIABLE=value"
+                f"{setting!r} in {text!r} is no VARIABLE=value; python -m bench.campaign takes values with "
+                "commas or colons as --environment LABEL=NAME --set LABEL:VARIABLE=value"
             )
         variables[variable] = value
     if not named:
@@ -101,26 +106,46 @@ def _create_environment(text: str, label: str, name: str, variables: Mapping[str
         raise CampaignError(f"{text!r} needs a label that a folder can have, as in mine={name}")
     if label in TAKEN_LABELS:
         raise CampaignError(f"no environment can be called {label}, which is a folder of the campaign's own")
+    if not name:
+        raise CampaignError(f"{text!r} names no environment")
     for variable, value in variables.items():
         if "\0" in variable + value:
             raise CampaignError(f"{variable} cannot be set to what it is given in {text!r}")
-    return Environment(label, _find_python(name), variables)
-
-
-def _find_python(name: str) -> str:
-    """The interpreter of the environment ``name``, which tox installs where it is not yet."""
     if name == "current":
-        return sys.executable
-    if "/" in name:
-        if not os.access(name, os.X_OK):
-            raise CampaignError(f"there is no interpreter {name}")
-        return name
-    python = Path(".tox", name, "bin", "python")
-    if not python.exists():
-        click.echo(f"installing {name}, once", err=True)
-        tox = [sys.executable, "-m", "tox", "run", "-q", "-e", name, "--notest"]
-        done = subprocess.run(tox, capture_output=True, text=True)
-        if done.returncode or not python.exists():
-            said = (done.stderr or done.stdout).strip().splitlines() or ["tox said nothing"]
-            raise CampaignError(f"cannot install {name} with tox: {said[-1]}")
-    return str(python.absolute())
+        return Environment(label, sys.executable, variables)
+    if "/" not in name:
+        python = Path(".tox", name, "bin", "python").absolute()
+        return Environment(label, str(python), variables, is_of_tox=True)
+    if not os.access(name, os.X_OK):
+        raise CampaignError(f"there is no interpreter {name}")
+    return Environment(label, name, variables)
+
+
+def install_environments(environments: Sequence[Environment]) -> None:
+    """Let tox install those of its environments that are not there yet. Raises :class:`CampaignError`."""
+    wanted = {Path(environment.python) for environment in environments if environment.is_of_tox}
+    missing = sorted(python for python in wanted if not _is_installed(python))
+    if not missing:
+        return
+    names = ",".join(python.parents[1].name for python in missing)
+    click.echo(f"installing {names}, once", err=True)
+    tox = [sys.executable, "-m", "tox", "run", "-q", "-e", names, "--notest"]
+    done = subprocess.run(tox, capture_output=True, text=True)
+    if done.returncode or not all(python.exists() for python in missing):
+        raise CampaignError(f"cannot install {names} with tox: {_find_reason(done.stderr or done.stdout)}")
+
+
+def _find_reason(output: str) -> str:
+    """Why an installation failed: what tox itself refuses has a line for each name; pip says it last."""
+    _, is_of_tox, refused = click.unstyle(output).rpartition(_TOX_REFUSES)
+    lines = refused.strip().splitlines() or ["it said nothing"]
+    return " ".join(lines) if is_of_tox else lines[-1]
+
+
+def _is_installed(python: Path) -> bool:
+    """Whether tox has put everything there. It notes so only then, while an interpreter is there earlier."""
+    try:
+        noted = (python.parents[1] / ".tox-info.json").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return '"PythonRun"' in noted and python.exists()

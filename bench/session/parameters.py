@@ -1,32 +1,49 @@
-"""What tests are parametrised with, and what a test with such parameters measures."""
+"""What tests are parametrised with, and what their rows say of what was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
-from bench.contract.cases import ConvCase
-
-#: Parameters of a layer's test, by which rows can be grouped: ``--benchmark-group-by=param:direction``.
-LAYER_PARAMETERS = ("layer", "direction", "mode", "device", "dtype", "shape")
-#: The parameter of every other kind of test, and the field of a ``Selection`` whose ids are its values.
+#: The parameter of each kind of test, and the field of a ``Selection`` whose ids are its values.
 ID_PARAMETERS = {
+    "case_id": "cases",
     "limit": "ceilings",
     "remedy_id": "remedies",
     "contrast_id": "contrasts",
     "training_id": "trainings",
 }
+#: What every row says of what it measured, as its parameters in pytest-benchmark's words: rows can be grouped
+#: by them, ``--benchmark-group-by=param:direction``. pytest-benchmark needs each of them in all rows.
+ROW_PARAMETERS = ("layer", "direction", "mode", "device", "dtype", "shape")
+#: The value of a parameter that what was measured does not have: of a matrix product's direction, say.
+NO_VALUE = "-"
+
+#: What else rows can be grouped by.
+_GROUPINGS = ("group", "name", "func", "fullname", "fullfunc", "param")
 
 
-def list_layer_parameters(case: ConvCase) -> tuple[str, ...]:
-    """The values of :data:`LAYER_PARAMETERS` of a case's test; no other case of a run has the same."""
-    return tuple(getattr(case, name) for name in LAYER_PARAMETERS)
+def describe_row(measured: object, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the row of a test with ``parameters``; ``measured`` is the case or the ceiling.
+
+    A test that is none of this suite keeps its own beside them.
+    """
+    described = {name: getattr(measured, name, NO_VALUE) for name in ROW_PARAMETERS}
+    foreign = {name: value for name, value in parameters.items() if name not in ID_PARAMETERS}
+    return {**described, **foreign}
 
 
-def read_layer_parameters(test: pytest.Item) -> tuple[str, ...]:
-    """The values of :data:`LAYER_PARAMETERS` of a layer's test."""
-    return tuple(test.callspec.params[name] for name in LAYER_PARAMETERS)
+def check_grouping(grouping: str, tests: Iterable[pytest.Item]) -> None:
+    """Raise ``ValueError`` where pytest-benchmark cannot group the rows of ``tests`` so."""
+    rows = [describe_row(None, _read_parameters(test)) for test in tests]
+    for word in grouping.split(","):
+        name = word.removeprefix("param:")
+        is_known = word in _GROUPINGS if name == word else all(name in row for row in rows)
+        if not is_known:
+            known = ", ".join([*_GROUPINGS, *(f"param:{name}" for name in ROW_PARAMETERS)])
+            raise ValueError(f"--benchmark-group-by has no {word!r}; there are: {known}")
 
 
 def find_repeated(tests: Iterable[pytest.Item]) -> pytest.Item | None:
@@ -41,9 +58,13 @@ def find_repeated(tests: Iterable[pytest.Item]) -> pytest.Item | None:
 
 
 def _identify_measured(test: pytest.Item) -> tuple[object, ...]:
-    """A test's function and those of its parameters that are ours: equal where the same is measured."""
-    parameters = test.callspec.params if hasattr(test, "callspec") else {}
-    ours = [name for name in (*LAYER_PARAMETERS, *ID_PARAMETERS) if name in parameters]
+    """A test's function and its parameter of ours: equal where the same is measured."""
+    parameters = _read_parameters(test)
+    ours = [name for name in ID_PARAMETERS if name in parameters]
     if not ours:
         return (test.nodeid,)
     return (test.nodeid.partition("[")[0], *(parameters[name] for name in ours))
+
+
+def _read_parameters(test: pytest.Item) -> Mapping[str, Any]:
+    return test.callspec.params if hasattr(test, "callspec") else {}

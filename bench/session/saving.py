@@ -22,7 +22,7 @@ class Saving:
         """Whether a file was written, if pytest-benchmark has come so far that it would have written one."""
         if self._saver.save or self._saver.autosave:
             return bool(self._find_new_files())
-        return bool(self._saver.json)
+        return will_save(self._saver)
 
     def remove_half_written(self) -> None:
         """Remove what a full disk left of a file; another run may have saved a whole one beside it."""
@@ -34,6 +34,11 @@ class Saving:
 
     def _find_new_files(self) -> set[Path]:
         return set(self._storage.rglob("*.json")) - self._before
+
+
+def will_save(saver: Any) -> bool:
+    """Whether pytest-benchmark's session was told to save."""
+    return bool(saver.save or saver.autosave or saver.json)
 
 
 def prevent_saving(saver: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.contract.cases import DTYPES, MODES, ConvCase
 from bench.contract.claims import Trial, list_contrasts
@@ -15,7 +16,6 @@ from bench.plan.grids import load_grid
 from bench.plan.remedies import Remedy, list_remedies
 from bench.plan.shape_files import read_shapes
 from bench.session.options import Options
-from bench.session.parameters import list_layer_parameters
 from bench.workloads.layers import refuse_unknown_activations
 
 DEFAULT_GRID = "default"
@@ -37,8 +37,6 @@ class Selection:
 
     comparisons: tuple[Comparison, ...]
     cases: Mapping[str, SelectedCase]
-    #: The same cases by the parameters of their tests.
-    cases_by_parameters: Mapping[tuple[str, ...], SelectedCase]
     ceilings: Mapping[str, Ceiling]
     #: What could be done about slow cases. Only lock-step can tell what it gains.
     remedies: Mapping[str, Remedy]
@@ -46,6 +44,18 @@ class Selection:
     contrasts: Mapping[str, Trial]
     #: MNIST trainings: the model's name and the number of the repeat, counted from 0.
     trainings: Mapping[str, tuple[str, int]]
+
+    def find_measured(self, parameters: Mapping[str, Any]) -> ConvCase | Ceiling | None:
+        """The case or the ceiling that a test with ``parameters`` measures; a training is neither."""
+        if "case_id" in parameters:
+            return self.cases[parameters["case_id"]].case
+        if "limit" in parameters:
+            return self.ceilings[parameters["limit"]]
+        if "remedy_id" in parameters:
+            return self.remedies[parameters["remedy_id"]].remedied
+        if "contrast_id" in parameters:
+            return self.contrasts[parameters["contrast_id"]].case
+        return None
 
 
 def choose_shapes(options: Options) -> tuple[str, Sequence[Shape]]:
@@ -91,7 +101,6 @@ def select(
     return Selection(
         comparisons=tuple(comparisons),
         cases={each.case.id: each for each in selected},
-        cases_by_parameters={list_layer_parameters(each.case): each for each in selected},
         ceilings={ceiling.id: ceiling for ceiling in ceilings},
         remedies={remedy.id: remedy for remedy in remedies},
         contrasts={contrast.id: contrast for contrast in contrasts},

@@ -10,9 +10,11 @@ import time
 import types
 from contextlib import nullcontext
 
+from bench.contract.kernels import list_roles, name_kernel
 from bench.frameworks import loading
 from bench.machine import disturbance
 from bench.session import onednn_probe
+from bench.tracing import implementations
 from bench.workloads import agreement, preparing
 from bench.workloads.preparing import Workload
 
@@ -55,6 +57,10 @@ class Made:
         return lambda *arguments: burn
 
 
+def capture(cases, tell):
+    return {case: {name_kernel(*kernel): "made" for kernel in list_roles(case)} for case in cases}
+
+
 def prepare(framework, case):
     burn()
     return Workload(burn, SECONDS)
@@ -66,4 +72,5 @@ loading.load_framework = Made
 preparing.prepare = prepare
 agreement.check_agreement = lambda framework, case: None
 onednn_probe.Probe = Probe
+implementations.capture = capture
 disturbance.measure_busy_share = lambda: 0.0

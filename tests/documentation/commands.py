@@ -9,10 +9,12 @@ import sys
 from functools import cache
 
 import click
+from pytest_benchmark.cli import make_parser
 
 from analysis.cli.main import main as analysis_command
 from bench.campaign.__main__ import main as campaign_command
 from bench.campaign.environments import parse_environments
+from bench.campaign.upgrade import main as upgrade_command
 from bench.mnist.models import MODELS
 from bench.plan import grids
 from tests.documentation.pages import PROJECT, find_blocks, find_codes, read
@@ -20,7 +22,11 @@ from tests.documentation.pages import PROJECT, find_blocks, find_codes, read
 OPTION = re.compile(r"--[a-z][a-z-]*")
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
 #: Inline code that begins so is meant to be run, and is no mere name.
-_RUN = re.compile(r"(?:[A-Z_]+=\S+ )*(?:pytest bench|tox run|pip install|python -m|separable-conv-bench )")
+_RUN = re.compile(
+    r"(?:[A-Z_]+=\S+ )*(?:pytest(?:-benchmark)? |tox run|pip install|python -m|separable-conv-bench )"
+)
+#: The lines of a workflow that run this project's own commands.
+_OWN = re.compile(r"^\s*(?:- )?(python -m (?:bench|analysis)\b.*)$", re.MULTILINE)
 #: Programs of others.
 _UNCHECKED = ("tensorboard", "eval")
 
@@ -29,6 +35,7 @@ def find_commands(page):
     """Every command that a page prints, as words."""
     lines = "\n".join(find_blocks(page, "sh")).replace("\\\n", " ").splitlines()
     lines += [code for code in find_codes(page) if _RUN.match(code)]
+    lines += _OWN.findall("\n".join(find_blocks(page, "yaml")).replace("\\\n", " "))
     commands = [shlex.split(part, comments=True) for line in lines for part in line.split(" && ")]
     return [command for command in commands if command]
 
@@ -83,6 +90,15 @@ def list_tox_environments():
     return {environment for name in names for environment in _expand_braces(name)}
 
 
+def list_tox_commands(environment, given=()):
+    """What tox runs in an environment, as words; ``given`` is what follows ``--``."""
+    sections = [
+        section for section in _read_tox() if environment in _expand_braces(section.partition(":")[2])
+    ]
+    lines = _read_tox()[sections[0]]["commands"].strip().splitlines()
+    return [shlex.split(line.removeprefix("- ").replace("{posargs}", shlex.join(given))) for line in lines]
+
+
 def _expand_braces(text):
     """``gpu{,-jax}`` -> ``gpu``, ``gpu-jax``, as tox does."""
     parts = re.split(r"\{([^}]*)\}", text)
@@ -124,14 +140,31 @@ def _check_analysis(words, command=analysis_command):
 
 def _check_campaign(words):
     given = campaign_command.make_context("bench.campaign", list(words)).params
-    short, long = given["environments"] or "", given["single_environments"]
+    _check_environments(given["environments"] or "", given["single_environments"], given["assignments"])
+    _check_pytest(given["options"])
+
+
+def _check_upgrade(words):
+    given = upgrade_command.make_context("bench.campaign.upgrade", list(words)).params["words"]
+    names = list(itertools.takewhile(lambda word: not word.startswith("-"), given))
+    _check_environments(",".join(names))
+    _check_pytest(given[len(names) :])
+
+
+def _check_environments(short, long=(), assignments=()):
     for environment in [*short.split(","), *long]:
         interpreter = environment.partition(":")[0].rpartition("=")[2]
-        assert interpreter in {"", "current", *list_tox_environments()}, interpreter
-    # A release is not installed only to see whether the words around it make sense.
-    installed = re.sub(r"(?<![\w.])tf2\d\d", lambda release: f"{release[0]}=current", short)
-    parse_environments(installed, long, given["assignments"])
-    _check_pytest(given["options"])
+        known = {"", "current", *list_tox_environments()}
+        assert interpreter in known or interpreter.endswith("/bin/python"), interpreter
+    # The interpreters that a page names are not there.
+    parse_environments(re.sub(r"[\w./-]+/bin/python", "current", short), long, assignments)
+
+
+def _check_pytest_benchmark(words):
+    try:
+        make_parser().parse_args(words)
+    except SystemExit as status:
+        raise AssertionError(words) from status
 
 
 def _check_pip(words):
@@ -150,9 +183,10 @@ def _check_tox(words):
     assert environment in list_tox_environments(), environment
     if rest:
         assert rest[0] == "--"
-        lines = _read_tox()[f"testenv:{environment}"]["commands"].split("\n")
-        inside = [line for line in lines if "{posargs}" in line]
-        check_command(shlex.split(inside[0].replace("{posargs}", shlex.join(rest[1:]))))
+        anyway = list_tox_commands(environment)
+        inside = [words for words in list_tox_commands(environment, rest[1:]) if words not in anyway]
+        assert inside, f"{environment} takes nothing"
+        check_command(inside[0])
 
 
 def _check_module(module, words):
@@ -171,9 +205,15 @@ def _check_python(words):
         _check_module(module, arguments)
 
 
-_MODULES = {"pip": _check_pip, "analysis": _check_analysis, "bench.campaign": _check_campaign}
+_MODULES = {
+    "pip": _check_pip,
+    "analysis": _check_analysis,
+    "bench.campaign": _check_campaign,
+    "bench.campaign.upgrade": _check_upgrade,
+}
 _CHECKS = {
     "pytest": _check_pytest,
+    "pytest-benchmark": _check_pytest_benchmark,
     "tox": _check_tox,
     "pip": _check_pip,
     "python": _check_python,

@@ -38,13 +38,18 @@ def test_every_command_that_a_page_prints_exists_with_its_options(page, command)
         "pytest bench/ --grid defaults",
         "pytest bench/bench_nothing.py",
         "pytest bench/bench_mnist.py --models convs",
+        "pytest-benchmark compare --groups-by=param:direction",
         "tox run -e precision",
         "tox run -e study -- --shape layers.csv",
+        "tox run -e tf220 -- --shape layers.csv",
+        "tox run -e example -- results",
         "python -m analysis rapport",
         "python -m analysis report --folder here",
         "python -m bench.campaign --environments tf199,tf221",
         "python -m bench.campaign --environments tf220,tf221 --grid sentinel",
         "python -m bench.campaign --environments a=current,b=current --replica 3",
+        "python -m bench.campaign.upgrade tf220 tf199",
+        "python -m bench.campaign.upgrade tf220 tf221 --grids smoke",
         "python -m bench.nothing",
         "python -m tests.fuzzing --hours 1",
         'pip install -e ".[benches]"',
@@ -62,6 +67,10 @@ def test_commands_are_found_where_they_stand():
         ("README.md", "python -m pip install tox"),
         ("CONTRIBUTING.md", "tox run -e lint"),
         ("docs/using.md", "TF_ENABLE_ONEDNN_OPTS=0 pytest bench/ --benchmark-autosave"),
+        (
+            "docs/continuous-integration.md",
+            "python -m analysis report ../results/merge-request --output ../results/report",
+        ),
     } <= printed
     assert ["tox", "run", "-e", "test"] in find_commands(README)
 

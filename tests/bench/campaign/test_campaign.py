@@ -80,6 +80,10 @@ def load(folder, label):
     return load_results(find_files([folder / "made" / label]))
 
 
+def read_content(folder, label, replicate):
+    return json.loads((folder / "made" / label / f"{replicate:04}.json").read_text())
+
+
 def test_every_environment_ends_with_an_ordinary_file_a_replicate(made):
     folder, done = made
     for label, version in (("a", "1"), ("b", "2")):
@@ -88,6 +92,23 @@ def test_every_environment_ends_with_an_ordinary_file_a_replicate(made):
         assert found.environment["made"] == version
         assert len(found.layers) == 2 * CASES
     assert f"compare {folder}/made/a {folder}/made/b" in done.stdout
+
+
+def test_a_result_says_which_of_the_campaigns_environments_it_is_of(made):
+    for place, label in enumerate(("a", "b")):
+        for replicate in (1, 2):
+            campaign = read_content(made[0], label, replicate)["machine_info"]["run"]["campaign"]
+            assert campaign == {"id": "made", "replicate": replicate, "place": place, "label": label}
+
+
+def test_the_first_replicate_says_what_ran_each_kernel_for_all(made):
+    for label in ("a", "b"):
+        first, second = (
+            [row["extra_info"] for row in read_content(made[0], label, replicate)["benchmarks"]]
+            for replicate in (1, 2)
+        )
+        assert all(set(info["implementations"].values()) == {"made"} for info in first)
+        assert not any("implementations" in info for info in second)
 
 
 def test_the_turns_were_the_same_so_that_runs_can_be_paired(made):

@@ -1,6 +1,7 @@
 """``pytest bench/`` as people run it, in a process of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from analysis.pairs.table import tabulate_pairs
 from analysis.results.files import find_files
 from analysis.results.loading import load_results
 from bench.contract.cases import ConvCase
+from bench.contract.kernels import list_roles, name_kernel
+from bench.tracing import implementations
 
 PROJECT = Path(__file__).parents[3]
 #: A framework that only burns time: what is tested with it is how pytest is spoken to.
@@ -23,9 +26,10 @@ def pytest_bench_command(folder, *options, measure="bench/"):
     return [*command, "-p", "no:cacheprovider", *options]
 
 
-def pytest_bench(folder, *options, measure="bench/"):
+def pytest_bench(folder, *options, measure="bench/", **variables):
     command = pytest_bench_command(folder, *options, measure=measure)
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    environment = {**os.environ, **variables}
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,21 @@ def test_what_is_saved_keeps_the_contract(content):
     assert environment["onednn"] in ("on", "off")
     assert len(environment["fingerprint"]) == 10
     assert content["machine_info"]["run"] == {"grid": "smoke", "shuffle_seed": 7, "in_turn": False}
+
+
+def test_every_row_of_a_layer_says_which_implementation_ran_each_kernel(smoke, content):
+    saved = {
+        ConvCase.from_dict(row["extra_info"]["case"]): row["extra_info"]["implementations"]
+        for row in content["benchmarks"]
+        if "case" in row["extra_info"]
+    }
+    assert len(saved) == 12
+    for case, ran in saved.items():
+        assert list(ran) == [name_kernel(*kernel) for kernel in list_roles(case)]
+        assert all(ran.values())
+    assert "noting which kernels ran: 12 cases" in smoke[1]
+    # And the same environment says the same again.
+    assert implementations.capture(list(saved), print) == saved
 
 
 def test_both_rows_of_a_pair_carry_the_paired_ratio(content):
@@ -147,6 +166,17 @@ def test_disabled_benchmarks_run_each_case_once_and_save_nothing(tmp_path):
     assert list(tmp_path.rglob("*.json")) == []
 
 
+def test_timings_are_saved_whatever_happens_to_the_implementations(tmp_path):
+    (tmp_path / "broken.py").write_text(
+        "from bench.tracing import implementations\nimplementations.capture = lambda cases, tell: 1 / 0\n"
+    )
+    options = ["--grid", "smoke", "--benchmark-max-time=0.02", "--benchmark-autosave"]
+    done = pytest_bench(tmp_path, *MADE, "-p", "broken", *options, PYTHONPATH=f"{tmp_path}")
+    assert "ZeroDivisionError" in done.stdout + done.stderr
+    loaded = load_results(find_files([tmp_path]))
+    assert len(loaded.layers) == 12
+
+
 def test_in_turn_uses_pytest_benchmarks_own_loop(tmp_path):
     shapes = tmp_path / "shapes.json"
     shapes.write_text(
@@ -161,6 +191,7 @@ def test_in_turn_uses_pytest_benchmarks_own_loop(tmp_path):
     loaded = load_results(find_files([tmp_path / next(p.name for p in tmp_path.iterdir() if p.is_dir())]))
     assert set(loaded.layers["mode"]) == {"graph", "xla"}
     assert set(loaded.layers["name"]) == {"mine"}
+    assert "noting which kernels ran: 4 cases" in done.stdout
     assert loaded.layers["ratio"].isna().all()
 
 

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.contract.cases import ConvCase
 from bench.session import run
 from bench.session.framework import LoadedFramework
 from bench.session.run import Run
-from bench.tracing import capturing
+from bench.tracing import capturing, implementations
 from tests.bench.session.test_options import NONE_GIVEN
 
 ENVIRONMENT = {"fingerprint": "0123456789"}
@@ -101,3 +102,56 @@ def test_a_run_says_what_it_was_asked_to_do(done, tmp_path):
     assert start(tmp_path, grid=None, shapes=shapes, shuffle_seed="3").describe() == {
         "grid": shapes, "shuffle_seed": 3, "in_turn": False, "shapes": shapes,
     }  # fmt: skip
+
+
+@pytest.fixture
+def measured(done, tmp_path, monkeypatch):
+    """A run that has measured a case on CPU and one on GPU, and in ``done`` the cases that it logs."""
+
+    def log(cases, tell):
+        done.extend(case.device for case in cases)
+        return {case: {"dense forward": "jit:avx2"} for case in cases}
+
+    monkeypatch.setattr(implementations, "capture", log)
+    started = start(tmp_path)
+    for device in ("CPU:0", "GPU:0"):
+        case = ConvCase(device=device)
+        started.measured[case.id] = (case, {})
+    done.clear()
+    return started
+
+
+def list_rows(measured):
+    return {case.device: info for case, info in measured.measured.values()}
+
+
+def test_rows_of_cases_on_the_processor_say_what_ran_their_kernels(measured):
+    told = []
+    measured.capture(told.append, saves=True)
+    assert told == ["noting which kernels ran: 1 cases"]
+    assert list_rows(measured) == {
+        "CPU:0": {"implementations": {"dense forward": "jit:avx2"}}, "GPU:0": {},
+    }  # fmt: skip
+
+
+def test_what_will_not_be_saved_is_not_found_out(measured, done):
+    measured.capture(print, saves=False)
+    assert done == []
+
+
+@pytest.mark.parametrize(("replicate", "logged"), [(1, ["CPU:0"]), (2, []), (3, [])])
+def test_of_a_campaign_only_the_first_replicate_finds_out_what_ran(
+    measured, done, monkeypatch, replicate, logged
+):
+    monkeypatch.setattr(measured._turns, "campaign", {"id": "x", "replicate": replicate})
+    measured.capture(print, saves=True)
+    assert done == logged
+
+
+def test_traces_are_captured_whatever_happens_to_the_implementations(measured, monkeypatch):
+    traced = []
+    monkeypatch.setattr(implementations, "capture", lambda cases, tell: 1 / 0)
+    monkeypatch.setattr(measured, "trace", traced.append)
+    with pytest.raises(ZeroDivisionError):
+        measured.capture(print, saves=True)
+    assert traced == [print]

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.contract.cases import ConvCase
-from bench.session.parameters import list_layer_parameters
+from bench.session.parameters import ID_PARAMETERS
 from bench.session.selection import (
     choose_ceilings,
     choose_comparisons,
@@ -46,13 +46,26 @@ def test_a_selection_with_nothing_left_is_refused(tmp_path):
         selection_of(shapes=str(file), modes="graph")
 
 
-def test_every_case_is_found_by_its_id_and_by_its_tests_parameters():
+def test_every_case_is_found_by_its_id():
     selection = selection_of(grid="smoke")
-    assert len(selection.cases) == len(selection.cases_by_parameters) == 12
+    assert len(selection.cases) == 12
     for name, selected in selection.cases.items():
         assert selected.case.id == name
         assert selected.case in selected.comparison.cases
-        assert selection.cases_by_parameters[list_layer_parameters(selected.case)] is selected
+
+
+def test_what_a_test_measures_is_found_by_its_parameters():
+    selection = selection_of(grid="claims", remedies=True, file_or_dir=["bench/bench_mnist.py"])
+    measured = {
+        parameter: {selection.find_measured({parameter: name}) for name in getattr(selection, field)}
+        for parameter, field in ID_PARAMETERS.items()
+    }
+    assert measured["case_id"] == {selected.case for selected in selection.cases.values()}
+    assert measured["limit"] == set(selection.ceilings.values())
+    assert measured["remedy_id"] == {remedy.remedied for remedy in selection.remedies.values()}
+    assert measured["contrast_id"] == {trial.case for trial in selection.contrasts.values()}
+    assert measured["training_id"] == {None}
+    assert selection.find_measured({"mine": 1}) is None
 
 
 def test_remedies_and_contrasts_need_lock_step():
