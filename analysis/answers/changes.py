@@ -60,9 +60,9 @@ def describe_change(row: Mapping[str, Any]) -> str:
 def describe_kernels(changes: Changes) -> list[str]:
     """What is known of the kernels beside the changes in time."""
     cases = changes.cases
-    known = cases[cases["base_implementations"].ne("") & cases["new_implementations"].ne("")]
+    known = cases[cases["kernels_known"]]
     if known.empty:
-        return ["Which kernels ran was not recorded in both environments."]
+        return ["Which kernels ran is not known of both environments: not recorded, or not in oneDNN."]
     changed = known[known["kernel_changes"].ne("")]
     if changed.empty:
         return [f"The same kernels ran in all {len(known)} cases for which both are known."]

@@ -18,7 +18,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.environments.judging import CaseTimes, collect_case_times, judge_case_times
-from analysis.environments.kernels import collect_kernels, describe_kernel_changes, describe_kernels
+from analysis.environments.kernels import (
+    can_be_compared,
+    collect_kernels,
+    describe_kernel_changes,
+    describe_kernels,
+)
 from analysis.pairs.judging import ControlNoise, Rows
 from analysis.results.files import ResultsError
 from analysis.results.selection import write_environment
@@ -44,6 +49,7 @@ class Changes:
     - ``paired``, whether the runs took turns;
     - ``base_implementations`` and ``new_implementations``, which kernel ran each role of the case, in words;
       empty where nothing was recorded. ``kernel_changes``, the roles that another kernel ran, in words;
+      ``kernels_known``, whether the kernels of both are known, so that a change of them would be seen;
     - ``needs``, how many more runs of each could bring a verdict where there is none (missing: none could).
     """
 
@@ -176,6 +182,7 @@ def _describe_case(base: Rows, new: Rows, times: CaseTimes) -> dict[str, Any]:
         "base_implementations": describe_kernels(base_kernels),
         "new_implementations": describe_kernels(new_kernels),
         "kernel_changes": describe_kernel_changes(base_kernels, new_kernels),
+        "kernels_known": can_be_compared(base_kernels, new_kernels),
     }
 
 

@@ -62,7 +62,7 @@ class History:
     - ``ratio``, over the time in the environment before, with ``ratio_low`` and ``ratio_high``; its
       ``verdict``, and what was ``detectable``. For the first the verdict is empty and the others are missing;
     - ``implementations``, which kernel ran each role, in words; ``kernel_changes``, the roles that another
-      kernel ran than in the environment before; ``kernels_known``, whether both environments recorded them.
+      kernel ran than in the environment before; ``kernels_known``, whether those of both are known.
     """
 
     series: Series
@@ -225,7 +225,7 @@ def _describe_since_last(change: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": change["verdict"],
         "detectable": change["detectable"],
         "kernel_changes": change["kernel_changes"],
-        "kernels_known": bool(change["base_implementations"] and change["new_implementations"]),
+        "kernels_known": change["kernels_known"],
     }
 
 

@@ -52,6 +52,11 @@ def describe_kernel_changes(base: Kernels, new: Kernels) -> str:
     )
 
 
+def can_be_compared(base: Kernels, new: Kernels) -> bool:
+    """Whether the kernels of both are known: not where oneDNN ran nothing in either."""
+    return any(role in new and names | new[role] != {OUTSIDE} for role, names in base.items())
+
+
 @dataclass(frozen=True)
 class KernelChange:
     """One kernel that gave way to another in one role, and the cases in which it did."""

@@ -66,7 +66,8 @@ def _refuse_changes(file: Path, settings: Mapping[str, Any]) -> None:
     """Raise :class:`CampaignError` where ``file`` holds other settings, or none."""
     try:
         begun = json.loads(file.read_text(encoding="utf-8"))
-        different = [name for name in settings if begun.get(name) != settings[name]]
+        # As text, so that the order of environments counts: the last one is compared with those before.
+        different = [name for name in settings if json.dumps(begun.get(name)) != json.dumps(settings[name])]
     except (ValueError, AttributeError, RecursionError) as error:
         raise CampaignError(f"{file} cannot be read: {error}") from None
     if different:

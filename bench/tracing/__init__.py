@@ -1,1 +1,1 @@
-"""Traces and primitive logs of chosen cases, in child processes after timing."""
+"""Traces of chosen cases, and which kernels ran every case, in child processes after timing."""

@@ -21,7 +21,7 @@ from bench.tracing.job import PRIMITIVES, Job
 #: As many children as there are cores, but no more: each loads a framework.
 _MOST_CHILDREN = 4
 #: To load a framework takes a child about as long as so many cases.
-_FEWEST_CASES = 25
+_FEWEST_CASES = 35
 #: What a child that dies has not begun is tried again, so many times in all.
 _MOST_ROUNDS = 4
 #: A GPU's memory is not for them.

@@ -63,8 +63,7 @@ LITTLE_WORK = {
 #: What stands in the place of what is large, or not there.
 IN_PLACE = {
     # A release of TensorFlow: this interpreter, which says that it has it.
-    r"(?<=[ ,])tf2(\d\d)(?=[ ,]|$)": r"tf2\1=current:MADE_VERSION=2.\1.0",
-    r"(?<==)tf2(\d\d)(?=[ ,]|$)": r"current:MADE_VERSION=2.\1.0",
+    r"(?<=[ ,=])tf2(\d\d)(?=[ ,]|$)": r"tf2\1=current:MADE_VERSION=2.\1.0",
     # A case of the smoke grid.
     r"train-8x32x32x64-f64-k3": "train-2x16x16x16-f16-k3",
     # The committed runs: a real one, made ones with the plane of the default grid, and small campaigns.

@@ -1,6 +1,7 @@
 import pandas as pd
 
 from analysis.environments.kernels import (
+    can_be_compared,
     collect_kernels,
     describe_kernel_changes,
     describe_kernels,
@@ -51,6 +52,14 @@ def test_onednn_switched_off_is_a_change_of_every_role():
 def test_equal_environments_show_no_change_even_where_their_runs_met_several_kernels():
     assert describe_kernel_changes(collect_kernels(rows(FAST)), collect_kernels(rows(FAST, FAST))) == ""
     assert describe_kernel_changes(collect_kernels(rows(FAST)), collect_kernels(rows(SLOW, FAST))) == ""
+
+
+def test_where_onednn_ran_nothing_in_either_environment_nothing_is_known_to_be_the_same():
+    fast, off, unknown = (collect_kernels(rows(one)) for one in (FAST, dict.fromkeys(FAST), None))
+    assert can_be_compared(fast, fast)
+    assert can_be_compared(off, fast)
+    assert not can_be_compared(off, off)
+    assert not can_be_compared(unknown, fast)
 
 
 def test_a_role_that_only_one_side_knows_is_no_change():

@@ -289,6 +289,7 @@ def test_values_with_commas_and_colons_go_into_options_of_their_own():
         ("a=current,b=current:MADE_VERSION=2", ["--directions", "forward"], "another campaign (options: "),
         ("a=current,b=current:MADE_VERSION=3", [], "another campaign (environments: "),
         ("a=current,c=current", [], "another campaign (environments: "),
+        ("b=current:MADE_VERSION=2,a=current", [], "another campaign (environments: "),
         ("a=current,b=current:MADE_VERSION=2", ["--one-by-one"], "another campaign (one_by_one: "),
     ],
 )

@@ -23,7 +23,7 @@ RATIOS = {FORWARD.comparison: 0.5, TRAIN.comparison: 1.5}
 
 
 def test_a_job_survives_the_way_to_the_child():
-    job = Job("trace", "some/folder", tuple(CASES))
+    job = Job("trace", "some/folder", tuple(CASES), steps=3)
     assert Job.from_json(job.to_json()) == job
 
 
