@@ -19,8 +19,9 @@ def reader(tmp_path_factory):
     made_results.save(folder / "plane", made_results.grid_rows(lambda case: 0.5))
     reader.run(REAL)
     shutil.copytree(folder / ".benchmarks", folder / "results")
-    reader.run("python -m analysis report --output BEFORE")
-    shutil.copytree(folder / "BEFORE", folder / "AFTER")
+    reader.run("python -m analysis report")
+    for name in ("BEFORE", "AFTER"):
+        shutil.copytree(folder / "reports/latest", folder / name)
     return reader
 
 
