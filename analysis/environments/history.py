@@ -11,12 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.environments.changes import find_changes
-from analysis.environments.kernels import (
-    KernelChange,
-    collect_kernels,
-    describe_kernels,
-    group_kernel_changes,
-)
+from analysis.environments.kernels import collect_kernels, describe_kernels
 from analysis.environments.series import Series, find_series
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.tables import Results
@@ -94,7 +89,6 @@ class History:
         return [
             f"From {first} to {last}, of {total} cases {last} is {counted}.",
             *self._describe_largest_steps(),
-            *self._describe_silent_changes(),
             *self._describe_separable(),
         ]
 
@@ -106,20 +100,6 @@ class History:
             f"With {row['label']}, {row['id']} became "
             f"{format_speed(row['ratio'], row['ratio_low'], row['ratio_high'])}{_describe_cause(row)}."
             for row in largest.to_dict("records")
-        ]
-
-    def _describe_silent_changes(self) -> list[str]:
-        """How often another kernel ran without a step in time."""
-        steps = self.steps[self.steps["kernels_known"]]
-        if steps.empty:
-            return []
-        changed = steps["kernel_changes"].ne("")
-        stepped = steps["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
-        return [
-            f"Of {len(steps)} steps from one environment to the next, another kernel ran in "
-            f"{int(changed.sum())}; in {int((changed & ~stepped).sum())} of these the time is not known to "
-            f"differ. Of the {int(stepped.sum())} steps in time, {int((stepped & ~changed).sum())} came with "
-            "the same kernels."
         ]
 
     def _describe_separable(self) -> list[str]:
@@ -137,13 +117,6 @@ class History:
             f"{layers} in {slow_first} of {of_first} comparisons with "
             f"{self.labels[0]}, in {slow_last} of {of_last} with {self.labels[-1]}."
         ]
-
-    def list_kernel_changes(self) -> list[tuple[str, list[KernelChange]]]:
-        """By environment, what gave way to what; without those in which nothing is known to have changed."""
-        by_label = [
-            (label, group_kernel_changes(self.steps[self.steps["label"] == label])) for label in self.labels
-        ]
-        return [(label, changes) for label, changes in by_label if changes]
 
 
 def _describe_cause(row: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """Which kernels ran a case in one environment, and what became of them in another.
 
 A kernel is known by the name of its implementation in oneDNN. Only the name is known: a new name may be a new
-kernel, or the old one renamed.
+kernel, or the old one under a name that is not among those known to be one.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from analysis.statistics import verdicts
 
 #: Stands for the kernel of a role that oneDNN did not run.
 OUTSIDE = "not in oneDNN"
+#: Old names of kernels that oneDNN 3.5 only renamed, and what they are called now. Its sources have the class
+#: of the first (brgemm_convolution_fwd_t) under both names. The second (brgemm_convolution_bwd_t) appends the
+#: name of the forward kernel that it uses; in logs all of them changed together, with TensorFlow 2.18.
+_RENAMED = {"brgconv": "brg_conv_fwd", "brg_fwd": "brg_conv_bwd"}
+_OLD_NAME = re.compile(rf"(?<!\w)({'|'.join(_RENAMED)})(?=:)")
 #: Between the roles of a case.
 _SEPARATOR = "; "
 
@@ -43,12 +49,12 @@ def describe_kernel_changes(base: Kernels, new: Kernels) -> str:
     """``depthwise weight gradient: jit_dw:avx512_core -> ref:any``, role by role; empty where none changed.
 
     Runs of one environment may have met several kernels. Where both environments met the same one, nothing is
-    known to have changed.
+    known to have changed; nor has a kernel changed that was renamed.
     """
     return _SEPARATOR.join(
         f"{role}: {_join_names(names)} -> {_join_names(new[role])}"
         for role, names in base.items()
-        if role in new and names.isdisjoint(new[role])
+        if role in new and _use_new_names(names).isdisjoint(_use_new_names(new[role]))
     )
 
 
@@ -91,6 +97,10 @@ def select_silent_changes(cases: pd.DataFrame) -> pd.DataFrame:
     """Of ``Changes.cases`` those in which another kernel ran, though their time is not known to differ."""
     changed = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
     return cases[cases["kernel_changes"].ne("") & ~changed]
+
+
+def _use_new_names(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(_OLD_NAME.sub(lambda old: _RENAMED[old[1]], name) for name in names)
 
 
 def _join_names(names: frozenset[str]) -> str:

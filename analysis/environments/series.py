@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analysis.environments.naming import name_environments
 from analysis.results.tables import MeasuredRun, Results
-from bench.contract.fingerprint import identify_machine
+from bench.contract.fingerprint import are_one_machine
 
 #: What runs that belong to no campaign are called together.
 ONE_BY_ONE = "history"
@@ -53,11 +53,7 @@ def list_earlier(chosen: Results, everything: Results) -> list[Results]:
     Of runs by themselves, by date; where there are none, those named before it in a campaign with it.
     """
     newest = chosen.newest_run
-    alike = [
-        run
-        for run in everything.runs
-        if run.backend == newest.backend and _identify_machine(run) == _identify_machine(newest)
-    ]
+    alike = _select_alike(everything.runs, newest)
     alone = [
         run
         for run in alike
@@ -86,11 +82,7 @@ def _find_one_by_one(everything: Results) -> Series | None:
     if not alone:
         return None
     newest = alone[-1]
-    alike = [
-        run
-        for run in alone
-        if run.backend == newest.backend and _identify_machine(run) == _identify_machine(newest)
-    ]
+    alike = _select_alike(alone, newest)
     fingerprints = list(dict.fromkeys(run.fingerprint for run in alike))
     members = [
         everything.select_runs({run.number for run in alike if run.fingerprint == one})
@@ -119,5 +111,10 @@ def _differ(runs: Sequence[MeasuredRun]) -> bool:
     return len({run.fingerprint for run in runs}) > 1 and len({run.backend for run in runs}) == 1
 
 
-def _identify_machine(run: MeasuredRun) -> str:
-    return identify_machine(run.environment)
+def _select_alike(runs: Sequence[MeasuredRun], newest: MeasuredRun) -> list[MeasuredRun]:
+    """Of ``runs`` those on the machine and the backend of ``newest``."""
+    return [
+        run
+        for run in runs
+        if run.backend == newest.backend and are_one_machine(run.environment, newest.environment)
+    ]

@@ -77,6 +77,16 @@ def identify_machine(environment: Mapping[str, Any]) -> str:
     return compute_digest({name: value for name, value in facts.items() if not name.startswith("devices.")})
 
 
+def are_one_machine(base: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether two environments are of one machine, or of two of one kind.
+
+    Where only one of them knows its memory, as it was saved by a newer version, their hosts' names decide.
+    """
+    if _knows_memory(base) != _knows_memory(new):
+        return base.get("host") == new.get("host")
+    return identify_machine(base) == identify_machine(new)
+
+
 def find_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """What lasting differs between two environments, nested facts by dotted names."""
     base_facts, new_facts = _lasting(base), _lasting(new)

@@ -9,7 +9,7 @@ from typing import Any
 from analysis import commands
 from analysis.answers.changes import list_all_differences, write_changes
 from analysis.environments.changes import Changes
-from analysis.environments.kernels import group_kernel_changes
+from analysis.environments.kernels import group_kernel_changes, select_silent_changes
 from analysis.environments.upgrade import Upgrade
 from analysis.figures.changes import draw_changes
 from analysis.figures.rendering import Renderer
@@ -53,6 +53,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
             "settle_with": upgrade.settle_with,
             "differences": list_all_differences(changes.base, changes.new),
             "kernel_changes": group_kernel_changes(changes.cases),
+            "silent_changes": select_silent_changes(changes.cases).to_dict("records"),
             "changes": changes,
             "cases": _list_cases(changes),
         },

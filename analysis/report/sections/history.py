@@ -7,12 +7,13 @@ from typing import Any
 from analysis.answers.changes import list_all_differences
 from analysis.environments.history import History, find_histories
 from analysis.environments.series import ONE_BY_ONE
+from analysis.environments.steps import summarize_steps
 from analysis.figures.history import choose_shown_steps, draw_history
 from analysis.figures.rendering import Renderer
 from analysis.report.figure import ReportFigure
 from analysis.report.section import Section
 from analysis.report.study import Study
-from bench.contract.fingerprint import identify_machine
+from bench.contract.fingerprint import are_one_machine
 
 
 def build_sections(study: Study, renderer: Renderer) -> list[Section]:
@@ -51,7 +52,8 @@ def _build_section(key: str, history: History, study: Study, renderer: Renderer)
         content={
             "history": history,
             "rows": _list_rows(history),
-            "differences": _list_differences(history),
+            "steps": summarize_steps(history),
+            "differences": dict(_list_differences(history)),
             "another_machine": _name_other_machine(history, study),
         },
         figures=_render_figures(key, title, history, renderer),
@@ -62,7 +64,7 @@ def _build_section(key: str, history: History, study: Study, renderer: Renderer)
 def _name_other_machine(history: History, study: Study) -> str:
     """The machine of a history that is not the report's own; empty where it is."""
     newest = history.environments[-1]
-    if identify_machine(newest) == identify_machine(study.results.environment):
+    if are_one_machine(newest, study.results.environment):
         return ""
     return f"{newest['cores']} cores of {newest['cpu']}"
 

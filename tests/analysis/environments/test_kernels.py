@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from analysis.environments.kernels import (
     can_be_compared,
@@ -60,6 +61,33 @@ def test_where_onednn_ran_nothing_in_either_environment_nothing_is_known_to_be_t
     assert can_be_compared(off, fast)
     assert not can_be_compared(off, off)
     assert not can_be_compared(unknown, fast)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("brgconv:avx2", "brg_conv_fwd:avx2"),
+        ("brg_fwd:avx2+brgconv:avx2", "brg_conv_bwd:avx2+brg_conv_fwd:avx2"),
+        ("brg_fwd:avx2+brgconv_1x1:avx2", "brg_conv_bwd:avx2+brgconv_1x1:avx2"),
+    ],
+)
+def test_a_kernel_that_was_only_renamed_is_no_change(old, new):
+    before, now = collect_kernels(rows({"dense forward": old})), collect_kernels(rows({"dense forward": new}))
+    assert describe_kernel_changes(before, now) == describe_kernel_changes(now, before) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("brgconv:avx2", "brgconv:avx512_core"),
+        ("brgconv:avx2", "brgconv_1x1:avx2"),
+        ("brgconv_strided:avx2", "brg_conv_fwd:avx2"),
+        ("brg_fwd:avx2+brgconv:avx2", "brg_conv_fwd:avx2"),
+    ],
+)
+def test_another_kernel_or_instruction_set_is_a_change(old, new):
+    before, now = collect_kernels(rows({"dense forward": old})), collect_kernels(rows({"dense forward": new}))
+    assert describe_kernel_changes(before, now) == f"dense forward: {old} -> {new}"
 
 
 def test_a_role_that_only_one_side_knows_is_no_change():

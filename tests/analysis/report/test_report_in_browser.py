@@ -27,16 +27,36 @@ def browser():
 
 
 def built(folder, rows, **environment):
-    file = made_results.save(folder, rows, **environment)
-    assert main.main(["report", str(file), "--output", str(folder / "report")], standalone_mode=False) is None
+    """The report on everything in ``folder``; ``rows`` are those of the newest environment."""
+    made_results.save(folder, rows, **environment)
+    assert (
+        main.main(["report", str(folder), "--output", str(folder / "report")], standalone_mode=False) is None
+    )
     return folder / "report" / "index.html"
+
+
+def save_before(folder):
+    """Two older releases, for what changed and for a history; a kernel of them has a hostile name."""
+    for day, version in enumerate(("2.19.0", "2.20.0"), start=1):
+        before = made_results.grid_rows(lambda case: 1.0 / case.in_channels)
+        for row in before:
+            row["extra_info"]["implementations"] = {"dense forward": HOSTILE if day == 1 else "jit:avx2"}
+        made_results.save(
+            folder, before, f"{version}.json", when=f"2025-01-0{day}T00:00:00+00:00", tensorflow=version,
+            fingerprint=f"old{day}", host=HOSTILE,
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    rows = [*made_results.grid_rows(lambda case: 2.0 / case.in_channels), *made_results.ceilings()]
+    rows = made_results.grid_rows(lambda case: 2.0 / case.in_channels)
+    for row in rows:
+        row["extra_info"]["implementations"] = {"dense forward": "ref:any"}
+    rows += made_results.ceilings()
     rows += made_results.comparison_rows(ConvCase(batch=3), 0.002, 0.7, name=HOSTILE)
-    return built(tmp_path_factory.mktemp("small"), rows, host=HOSTILE)
+    folder = tmp_path_factory.mktemp("small")
+    save_before(folder)
+    return built(folder, rows, host=HOSTILE)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +145,22 @@ def test_a_row_opens_onto_the_command_that_repeats_it(opened, path):
     assert "pytest 'bench/bench_layers.py::test_layer[conv2d-" in shown
     button.press("Enter")
     assert "pytest 'bench" not in table(page).locator("tbody").inner_text()
+
+
+def test_what_changed_is_filtered_by_the_kernel_and_a_row_says_which_it_was(opened, small):
+    page = opened(small)
+    changes = page.locator("#changes table")
+    page.locator("#changes input[type=search]").fill("ref:any")
+    assert "jit:avx2 -> ref:any" in changes.locator("tbody").inner_text()
+    changes.locator("button.more").first.press("Enter")
+    assert "another kernel: dense forward: jit:avx2 -> ref:any" in changes.locator("tbody").inner_text()
+    page.locator("#changes input[type=search]").fill("no such kernel")
+    assert "ref:any" not in changes.locator("tbody").inner_text()
+
+
+def test_a_history_names_a_hostile_kernel_as_text(opened, small):
+    page = opened(small)
+    assert f"dense forward: {HOSTILE} -> jit:avx2" in page.locator("#history").inner_text()
 
 
 def test_rows_can_be_copied(opened, small):

@@ -8,6 +8,7 @@ import pytest
 import bench
 from bench.contract.cases import ConvCase
 from bench.contract.fingerprint import (
+    are_one_machine,
     compute_fingerprint,
     find_differences,
     hash_code,
@@ -135,3 +136,13 @@ def test_kept_epochs_depend_on_all_code_that_trains(monkeypatch):
     (folder,) = asked
     for part in (Experiment, Repeat, Prepared, Model, build_model):
         assert Path(inspect.getfile(part)).is_relative_to(folder)
+
+
+def test_one_machine_is_known_across_versions_of_this_suite_by_its_host():
+    assert are_one_machine(FACTS, {**NEW_FACTS, "host": FACTS["host"]})
+    assert not are_one_machine(FACTS, {**NEW_FACTS, "host": "elsewhere"})
+
+
+def test_where_both_know_their_memory_the_host_does_not_matter():
+    assert are_one_machine(NEW_FACTS, {**NEW_FACTS, "host": "elsewhere"})
+    assert not are_one_machine(NEW_FACTS, {**NEW_FACTS, "cores": 64})
