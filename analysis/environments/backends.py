@@ -19,7 +19,7 @@ from analysis.results.tables import MeasuredRun, Results
 from analysis.statistics import verdicts
 from analysis.wording import FRAMEWORK_NAMES, LAYER_NAMES, join_words
 from bench.contract.cases import DENSE_OF, LAYERS_1D
-from bench.contract.fingerprint import identify_machine
+from bench.contract.fingerprint import are_one_machine
 
 #: Where SeparableConv2D is the slower layer: on all backends that were measured, on one while the others are
 #: known not to be, on some while others are undecided or not, or on none.
@@ -108,9 +108,12 @@ def _count_fastest(rows: pd.DataFrame) -> str:
     return ", ".join(counted)
 
 
-def compare_backends(everything: Results) -> Backends | None:
-    """The backends that were measured, on the cases they share; ``None`` where they share none."""
-    of_each = choose_runs(everything)
+def compare_backends(everything: Results, here: Mapping[str, Any] | None = None) -> Backends | None:
+    """The backends that were measured on the machine of the environment ``here``, on the cases they share.
+
+    Without ``here``, on that of the newest run. ``None`` where they share no case.
+    """
+    of_each = choose_runs(everything, here)
     if not of_each:
         return None
     tables = {backend: tabulate_pairs(results) for backend, results in of_each.items()}
@@ -124,8 +127,8 @@ def compare_backends(everything: Results) -> Backends | None:
     )
 
 
-def choose_runs(everything: Results) -> dict[str, Results]:
-    """By backend, the runs to set against each other, all of the machine of the newest run.
+def choose_runs(everything: Results, here: Mapping[str, Any] | None = None) -> dict[str, Results]:
+    """By backend, the runs to set against each other, all of one machine (see :func:`compare_backends`).
 
     Of each backend one environment: that of the newest campaign over several backends, with all campaigns
     over the same environments, else that of its newest run by itself. Empty where only one backend was
@@ -133,8 +136,8 @@ def choose_runs(everything: Results) -> dict[str, Results]:
     """
     runs = [run for run in everything.runs if run.backend in FRAMEWORK_NAMES]
     if runs:
-        machine = identify_machine(runs[-1].environment)
-        runs = [run for run in runs if identify_machine(run.environment) == machine]
+        machine = here or runs[-1].environment
+        runs = [run for run in runs if are_one_machine(run.environment, machine)]
     campaigns = _group_campaigns(runs)
     # Campaigns over one backend compare other things.
     runs = [run for run in runs if not run.campaign or len(set(campaigns[run.campaign.id].values())) > 1]

@@ -80,10 +80,11 @@ def identify_machine(environment: Mapping[str, Any]) -> str:
 def are_one_machine(base: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether two environments are of one machine, or of two of one kind.
 
-    Where only one of them knows its memory, as it was saved by a newer version, their hosts' names decide.
+    Where only one of them knows its memory, as it was saved by a newer version, the names of their hosts
+    decide, if they have the same processor and cores.
     """
     if _knows_memory(base) != _knows_memory(new):
-        return base.get("host") == new.get("host")
+        return all(base.get(name) == new.get(name) for name in ("host", "cpu", "cores"))
     return identify_machine(base) == identify_machine(new)
 
 

@@ -28,7 +28,7 @@ _KEY, _TITLE, _TEMPLATE = "frameworks", "Frameworks", "frameworks.html.j2"
 
 
 def build_section(study: Study, renderer: Renderer) -> Section:
-    found = compare_backends(study.everything)
+    found = compare_backends(study.everything, study.results.environment)
     if found is None:
         return Section(
             key=_KEY, title=_TITLE, template=_TEMPLATE, added_by=commands.COMPARE_FRAMEWORKS, is_there=False

@@ -39,12 +39,15 @@ def _name_section(history: History, before: list[Section]) -> str:
     if history.series.name == ONE_BY_ONE and not history.series.is_campaign:
         return ONE_BY_ONE
     word = "releases" if history.are_releases else "environments"
-    number = 1 + sum(section.title.lower() == word for section in before)
+    number = 1 + sum(section.key.partition("_")[0] == word for section in before)
     return word if number == 1 else f"{word}_{number}"
 
 
 def _build_section(key: str, history: History, study: Study, renderer: Renderer) -> Section:
+    another_machine = _name_other_machine(history, study)
     title = key.partition("_")[0].capitalize()
+    if another_machine:
+        title += f" on {another_machine}"
     return Section(
         key=key,
         title=title,
@@ -54,7 +57,7 @@ def _build_section(key: str, history: History, study: Study, renderer: Renderer)
             "rows": _list_rows(history),
             "steps": summarize_steps(history),
             "differences": dict(_list_differences(history)),
-            "another_machine": _name_other_machine(history, study),
+            "another_machine": another_machine,
         },
         figures=_render_figures(key, title, history, renderer),
         tables={key: history.steps},

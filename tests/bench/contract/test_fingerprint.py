@@ -139,8 +139,10 @@ def test_kept_epochs_depend_on_all_code_that_trains(monkeypatch):
 
 
 def test_one_machine_is_known_across_versions_of_this_suite_by_its_host():
-    assert are_one_machine(FACTS, {**NEW_FACTS, "host": FACTS["host"]})
-    assert not are_one_machine(FACTS, {**NEW_FACTS, "host": "elsewhere"})
+    old = {**FACTS, "cpu": NEW_FACTS["cpu"]}
+    assert are_one_machine(old, {**NEW_FACTS, "host": old["host"]})
+    assert not are_one_machine(old, {**NEW_FACTS, "host": "elsewhere"})
+    assert not are_one_machine(old, {**NEW_FACTS, "host": old["host"], "cpu": "Another CPU"})
 
 
 def test_where_both_know_their_memory_the_host_does_not_matter():
