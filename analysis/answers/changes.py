@@ -33,6 +33,10 @@ _FACTS = {
 }
 
 
+#: Facts that say again what another one says.
+_REPEATED = ("onednn_details.enabled",)
+
+
 def write_changes(upgrade: Upgrade) -> list[str]:
     """Slower or faster, and from what to what; whether the answer turned; then the largest changes."""
     changes = upgrade.changes
@@ -47,7 +51,7 @@ def write_changes(upgrade: Upgrade) -> list[str]:
 def list_all_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Everything lasting that differs between two environments, in words, most telling first."""
     differences = sorted(find_differences(base, new), key=_rank_difference)
-    return [_describe_difference(difference) for difference in differences]
+    return [_describe_difference(each) for each in differences if each.name not in _REPEATED]
 
 
 def describe_change(row: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ import json
 import re
 import runpy
 
+import pandas as pd
 import pytest
 
 from tests.documentation.pages import PROJECT, README, read
 
 ANSWER = json.loads((PROJECT / "reports/example/summary.json").read_text("utf-8"))["answer"]
+RESULTS = read(PROJECT / "docs/results.md")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 #: Numbers that are part of a word: Conv2D, float16.
 _WORD_WITH_NUMBER = re.compile(r"[A-Za-z]+\d+\w*")
@@ -78,3 +80,21 @@ def test_the_images_of_the_readme_are_made_from_the_examples_heatmap():
         assert image == make(heatmap)
         assert "prefers-color-scheme" not in image
     assert making["make_light"](heatmap) != making["make_dark"](heatmap) != heatmap
+
+
+def test_the_results_tell_of_each_release_which_kernels_changed_as_the_example_does():
+    table = re.search(r"### Which kernels changed\n.*?\n\n(\| with .*?)\n\n", RESULTS, re.DOTALL)[1]
+    told = {
+        cells[0]: cells[2:] for cells in (line.strip("| ").split(" | ") for line in table.split("\n")[2:])
+    }
+    steps = pd.read_csv(PROJECT / "reports/example/data/releases_2.csv", keep_default_na=False)
+    labels = list(dict.fromkeys(steps["label"]))
+    assert [f"tf{release.replace('.', '')}" for release in told] == labels[1:]
+    for release, (kernels, changed) in told.items():
+        rows = steps[steps["label"] == f"tf{release.replace('.', '')}"]
+        another = int(rows["kernel_changes"].ne("").sum())
+        assert numbers(kernels.partition(" ")[0]) == ({str(another)} if another else set())
+        for word in ("slower", "faster"):
+            count = int(rows["verdict"].eq(word).sum())
+            assert (f"{count} {word}" in changed) if count else word not in changed
+        assert rows["kernels_known"].sum() == 54
