@@ -24,6 +24,12 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", "--json")
 
 
+def check_target(path: Path) -> None:
+    """Raise ``FileNotFoundError`` where there is no folder that ``path`` could be written into."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+
+
 def write_text(path: Path, text: str, option: str) -> None:
     """All of ``text``, or what was there before; a device or a pipe is written to, never replaced.
 
@@ -38,8 +44,7 @@ def write_text(path: Path, text: str, option: str) -> None:
         return
     if path.exists() and b'"machine_info"' in path.read_bytes():
         raise TakenError(f"{path} holds measurements, which are not replaced: give {option} another name")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    check_target(path)
     replace_files({path: content})
 
 

@@ -10,8 +10,7 @@ import pandas as pd
 from analysis.environments.changes import Changes
 from analysis.environments.kernels import select_silent_changes
 from analysis.environments.naming import name_environments
-from analysis.environments.reversals import Reversal, Reversals
-from analysis.environments.upgrade import Upgrade
+from analysis.environments.upgrade import Reversal, Reversals, Upgrade
 from analysis.statistics import verdicts
 from analysis.wording import FRAMEWORK_NAMES, format_number, format_speed, join_words
 from bench.contract.fingerprint import Difference, find_differences
@@ -64,7 +63,7 @@ def describe_change(row: Mapping[str, Any]) -> str:
 def describe_kernels(changes: Changes) -> list[str]:
     """What is known of the kernels beside the changes in time."""
     cases = changes.cases
-    known = cases[cases["kernels_known"]]
+    known = cases[cases["kernels_known"] | cases["kernel_changes"].ne("")]
     if known.empty:
         return ["Which kernels ran is not known of both environments: not recorded, or not in oneDNN."]
     changed = known[known["kernel_changes"].ne("")]

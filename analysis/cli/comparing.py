@@ -9,7 +9,7 @@ import click
 
 from analysis.cli.options import STORAGE, exit_with_one_sentence, json_option
 from analysis.cli.printing import print_lines
-from analysis.writing import write_json, write_text
+from analysis.writing import check_target, write_json, write_text
 
 
 @click.command()
@@ -53,10 +53,15 @@ def compare(
     from analysis.cli.comment import write_comment
     from analysis.cli.terminal import format_changes
     from analysis.environments.changes import compare_environments
+    from analysis.results.files import ResultsError
     from analysis.results.selection import load_selected
 
     with exit_with_one_sentence():
+        if json_file and json_file == markdown_file:
+            raise ResultsError(f"--json and --markdown cannot both write {json_file}")
         changes = compare_environments(load_selected(base, storage), load_selected(new, storage))
+        for file in filter(None, (json_file, markdown_file)):
+            check_target(file)
         if json_file:
             write_json(json_file, changes.as_dict())
         if markdown_file:

@@ -62,6 +62,7 @@ def report(
     from analysis.cli.selecting import choose_newest, load_runs
     from analysis.report.build import build_report
     from analysis.report.folder import point_latest, write_report
+    from analysis.results.files import ResultsError
     from analysis.results.selection import load_selected
 
     tell = StepReporter(lambda line: click.echo(line, err=True))
@@ -70,6 +71,8 @@ def report(
         everything = load_runs(files)
         chosen = choose_newest(everything, environment)
         base = load_selected(against, *(files or (STORAGE,))) if against else None
+        if base and base.newest_run.fingerprint == chosen.newest_run.fingerprint:
+            raise ResultsError(f"--against {against} names the environment that is reported: name another")
         folder = output or REPORTS / _name_folder(chosen)
         made = build_report(chosen, folder, everything, tell, base)
         write_report(made, folder)
@@ -80,7 +83,7 @@ def report(
     changes = made.summary.get("changes", {})
     if "problem" in changes:
         click.echo(f"warning: {make_printable(changes['problem'])}", err=True)
-    for sentence in (*made.sentences[:3], *changes.get("answer", ())):
+    for sentence in dict.fromkeys((*made.sentences[:3], *changes.get("answer", ()))):
         click.echo(sentence)
     click.echo(folder / "index.html")
 

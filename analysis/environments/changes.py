@@ -40,7 +40,8 @@ class Changes:
     ``cases`` has a row a case measured in both:
 
     - ``id``, ``comparison``, ``layer``, ``direction``;
-    - ``base_seconds`` and ``new_seconds``, medians over the runs; ``base_runs`` and ``new_runs``;
+    - ``base_seconds`` and ``new_seconds``, medians over the runs that it is judged by; ``base_runs`` and
+      ``new_runs``, how many these are;
     - ``ratio``, new time over base time, with ``low`` and ``high`` of its 95 % interval;
     - ``verdict`` of the new environment, and its ``reason_code``, a key of :data:`verdicts.REASONS`;
     - ``p`` and its ``false_discovery_rate``, and the ``noise`` it was judged by;
@@ -49,7 +50,7 @@ class Changes:
     - ``paired``, whether the runs took turns;
     - ``base_implementations`` and ``new_implementations``, which kernel ran each role of the case, in words;
       empty where nothing was recorded. ``kernel_changes``, the roles that another kernel ran, in words;
-      ``kernels_known``, whether the kernels of both are known, so that a change of them would be seen;
+      ``kernels_known``, whether those of all roles are known, so that any change of them would be seen;
     - ``needs``, how many more runs of each could bring a verdict where there is none (missing: none could).
     """
 
@@ -163,10 +164,13 @@ def _group_by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
 
 
 def _describe_case(base: Rows, new: Rows, times: CaseTimes) -> dict[str, Any]:
-    """The columns of ``Changes.cases`` that need no verdict."""
+    """The columns of ``Changes.cases`` that need no verdict.
+
+    Times are those of the runs that the verdict is by; kernels are what any run recorded.
+    """
     case = new[0]["case"]
-    base_seconds = [row["seconds"] for row in base]
-    new_seconds = [row["seconds"] for row in new]
+    base_seconds = [row["seconds"] for row in times.base_rows]
+    new_seconds = [row["seconds"] for row in times.new_rows]
     base_kernels, new_kernels = collect_kernels(base), collect_kernels(new)
     return {
         "id": case.id,
@@ -175,8 +179,8 @@ def _describe_case(base: Rows, new: Rows, times: CaseTimes) -> dict[str, Any]:
         "direction": case.direction,
         "base_seconds": median(base_seconds),
         "new_seconds": median(new_seconds),
-        "base_runs": len(base),
-        "new_runs": len(new),
+        "base_runs": len(base_seconds),
+        "new_runs": len(new_seconds),
         "paired": times.is_paired,
         "effect_size": compute_cliffs_delta(new_seconds, base_seconds),
         "base_implementations": describe_kernels(base_kernels),

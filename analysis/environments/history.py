@@ -86,6 +86,8 @@ class History:
         first, last = self.labels[0], self.labels[-1]
         total = sum(self.counts.values())
         counted = ", ".join(f"{word} in {count}" for word, count in self.counts.items() if count)
+        if not total:
+            return [f"{first} and {last} share no case.", *self._describe_largest_steps()]
         return [
             f"From {first} to {last}, of {total} cases {last} is {counted}.",
             *self._describe_largest_steps(),
@@ -121,9 +123,9 @@ class History:
 
 def _describe_cause(row: Mapping[str, Any]) -> str:
     """What is known of the kernels behind a step, as the end of a sentence."""
-    if not row["kernels_known"]:
-        return ""
-    return f"; {row['kernel_changes'] or 'the same kernels ran'}"
+    if row["kernel_changes"]:
+        return f"; {row['kernel_changes']}"
+    return "; the same kernels ran" if row["kernels_known"] else ""
 
 
 def find_histories(results: Results) -> list[History]:

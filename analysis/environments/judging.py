@@ -33,6 +33,9 @@ class CaseTimes:
     is_paired: bool
     values: Mapping[Hashable, float]
     bases: Mapping[Hashable, float]
+    #: The runs that it is judged by, of either environment.
+    base_rows: Rows = ()
+    new_rows: Rows = ()
 
     @property
     def runs(self) -> int:
@@ -49,12 +52,20 @@ def collect_case_times(base: Rows, new: Rows) -> CaseTimes:
     pairs = _pair_runs(base, new)
     if pairs and len(pairs) >= min(len(base), len(new), _ENOUGH_PAIRS):
         ratios = {row["run"]: _compute_log_ratio(partner, row) for partner, row in pairs}
-        return CaseTimes(is_paired=True, values=ratios, bases={})
+        return CaseTimes(
+            is_paired=True,
+            values=ratios,
+            bases={},
+            base_rows=[partner for partner, _ in pairs],
+            new_rows=[row for _, row in pairs],
+        )
     # The two sides number their runs each for itself, so a number alone does not say which run it is.
     return CaseTimes(
         is_paired=False,
         values={("new", row["run"]): math.log(row["seconds"]) for row in new},
         bases={("base", row["run"]): math.log(row["seconds"]) for row in base},
+        base_rows=base,
+        new_rows=new,
     )
 
 
@@ -76,8 +87,10 @@ def _pair_runs(base: Rows, new: Rows) -> list[tuple[Mapping[str, Any], Mapping[s
 
 def _index_unique(rows: Rows, key: str) -> dict[Hashable, Mapping[str, Any]]:
     """The rows by what they have as ``key``; without those that lack it or share it."""
-    counts = Counter(row[key] for row in rows)
-    return {row[key]: row for row in rows if row[key] and counts[row[key]] == 1}
+    # What is missing in a table may be a number there (NaN), which is no name that two runs share.
+    named = [row for row in rows if isinstance(row[key], str | tuple)]
+    counts = Counter(row[key] for row in named)
+    return {row[key]: row for row in named if counts[row[key]] == 1}
 
 
 def _compute_log_ratio(base: Mapping[str, Any], new: Mapping[str, Any]) -> float:

@@ -59,8 +59,10 @@ def describe_kernel_changes(base: Kernels, new: Kernels) -> str:
 
 
 def can_be_compared(base: Kernels, new: Kernels) -> bool:
-    """Whether the kernels of both are known: not where oneDNN ran nothing in either."""
-    return any(role in new and names | new[role] != {OUTSIDE} for role, names in base.items())
+    """Whether any change would be seen: not that of a role that oneDNN ran in neither environment."""
+    return base.keys() == new.keys() != set() and all(
+        names | new[role] != {OUTSIDE} for role, names in base.items()
+    )
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,16 @@ def list_earlier(chosen: Results, everything: Results) -> list[Results]:
     return [everything.select_environment(fingerprint) for fingerprint in fingerprints]
 
 
+def find_indistinct(chosen: Results) -> tuple[str, ...]:
+    """The names of environments of the newest campaign that are one by all that is recorded of them."""
+    newest = chosen.newest_run
+    if not newest.campaign:
+        return ()
+    together = [run for run in chosen.runs if run.turns_with == newest.turns_with and run.campaign]
+    labels = {run.campaign.label: None for run in sorted(together, key=lambda run: run.order) if run.campaign}
+    return tuple(labels) if len(labels) > 1 else ()
+
+
 def _list_named_before(fingerprint: str, runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """Of the newest campaign over ``fingerprint`` and others, the runs of those before it, in their order."""
     for name in dict.fromkeys(run.campaign.id for run in reversed(runs) if run.campaign):
@@ -107,8 +117,10 @@ def _build_series(name: str, everything: Results, runs: Sequence[MeasuredRun]) -
 
 
 def _differ(runs: Sequence[MeasuredRun]) -> bool:
-    """Whether they are of several environments and of one backend."""
-    return len({run.fingerprint for run in runs}) > 1 and len({run.backend for run in runs}) == 1
+    """Whether they are of several environments, by name and in fact, and of one backend."""
+    labels = {run.campaign.label for run in runs if run.campaign}
+    fingerprints = {run.fingerprint for run in runs}
+    return len(labels) > 1 and len(fingerprints) > 1 and len({run.backend for run in runs}) == 1
 
 
 def _select_alike(runs: Sequence[MeasuredRun], newest: MeasuredRun) -> list[MeasuredRun]:

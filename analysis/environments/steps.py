@@ -38,7 +38,7 @@ def summarize_steps(history: History) -> list[Step]:
 
 def _summarize_step(label: str, cases: pd.DataFrame) -> Step:
     """``cases`` are the rows of ``History.steps`` of one environment."""
-    known = cases[cases["kernels_known"].astype(bool)]
+    known = cases[cases["kernels_known"].astype(bool) | cases["kernel_changes"].ne("")]
     changed = known["kernel_changes"].ne("")
     stepped = known["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
     return Step(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.environments.series import find_indistinct
 from analysis.environments.upgrade import Upgrade, compare_upgrade, find_predecessor
 from analysis.limits.roofline import Ceilings, find_ceilings
 from analysis.mnist.trainings import keep_judged_trainings
@@ -21,6 +22,7 @@ from analysis.report.explanations import ShownExplanation, choose_explanations
 from analysis.results.files import ResultsError
 from analysis.results.selection import write_environment
 from analysis.results.tables import Results
+from analysis.wording import join_words
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,13 @@ def _compare_with_another(
     """What changed, or a sentence on why it cannot be said; neither without another environment."""
     base = against or find_predecessor(results, everything)
     if not base:
-        return None, ""
+        indistinct = find_indistinct(results)
+        return None, (
+            f"nothing lasting differs between {join_words(indistinct)}, so their runs count as those of one "
+            "environment; python -m analysis compare tells whether their folders differ in time"
+            if indistinct
+            else ""
+        )
     try:
         # Campaigns hold runs of this environment too, and these took turns.
         return compare_upgrade(base, everything.select_environment(results.newest_run.fingerprint)), ""

@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from analysis import commands
 from analysis.results.tables import MeasuredRun
 from bench.contract.cases import DTYPES, MODES, ConvCase
+from bench.contract.fingerprint import find_differences
+
+#: Options that choose among values, with the value that is measured unless they are given.
+_AXES = (("modes", MODES, "graph"), ("dtypes", DTYPES, "float32"))
 
 
 def write_measure_again(cases: Sequence[ConvCase], run: MeasuredRun) -> str:
@@ -27,34 +31,47 @@ def write_ceilings(cases: Sequence[ConvCase], run: MeasuredRun) -> str:
     return _write_pytest(["bench/bench_ceilings.py", *_list_options(cases, run), "--benchmark-autosave"], run)
 
 
-def write_campaign(base: MeasuredRun, new: MeasuredRun) -> str:
-    """What measures in lock-step what ``new`` measured, in the environments of both.
+def write_campaign(base: MeasuredRun, new: MeasuredRun, cases: Sequence[ConvCase]) -> str:
+    """What measures ``cases``, as ``new`` did, in the environments of both runs in lock-step.
 
     An interpreter is named as a campaign takes it: a release of TensorFlow that tox installs, or the one that
     runs the command where both runs had the same versions. Another stands there as a path to be filled in.
+    Empty for two machines, which no campaign compares.
     """
+    if any(each.is_of_machine for each in find_differences(base.environment, new.environment)):
+        return ""
     words = ["python", "-m", "bench.campaign"]
-    names, settings = [], []
+    settings = []
     for label, run, other in (("before", base, new), ("after", new, base)):
         variables = _list_variables(run)
         name = _name_interpreter(run, other)
-        names.append(name if name in commands.RELEASES and not variables else f"{label}={name}")
+        words += ["--environment", name if name in commands.RELEASES and not variables else f"{label}={name}"]
         settings += [f"{label}:{variable}={value}" for variable, value in variables.items()]
-    for name in names:
-        words += ["--environment", name]
     for setting in settings:
         words += ["--set", setting]
-    return shlex.join([*words, *_choose_shapes(new)])
+    words += _choose_shapes(new)
+    for option, values, usual in _AXES:
+        used = {getattr(case, option[:-1]) for case in cases} & set(values)
+        if len(used) == 1 and used != {usual}:
+            words += [f"--{option}", *used]
+    return shlex.join(words)
 
 
 def _name_interpreter(run: MeasuredRun, other: MeasuredRun) -> str:
-    if all(run.environment.get(name) == other.environment.get(name) for name in ("keras", other.backend)):
+    differing = {
+        name
+        for name in ("python", "keras", run.backend)
+        if run.environment.get(name) != other.environment.get(name)
+    }
+    if not differing:
         return "current"
     release = "tf{}{:02}".format(*(*run.version, 0, 0)[:2])
-    if run.backend == "tensorflow" and release in commands.RELEASES:
+    # They are builds for CPUs, and each is one release with the Keras that comes with it.
+    is_released = release in commands.RELEASES and run.backend == "tensorflow"
+    on_cpu = not any(str(device).startswith("GPU") for device in run.environment.get("devices", ()))
+    if is_released and on_cpu and "python" not in differing and run.version[:2] != other.version[:2]:
         return release
-    version = run.environment.get(run.backend, "")
-    return f"/path/to/an/environment/with/{run.backend}-{version}/bin/python"
+    return f"/path/to/an/environment/with/{run.backend}-{run.environment.get(run.backend, '')}/bin/python"
 
 
 def _list_variables(run: MeasuredRun) -> Mapping[str, str]:
@@ -72,7 +89,7 @@ def _list_tests(cases: Sequence[ConvCase]) -> list[str]:
 def _list_options(cases: Sequence[ConvCase], run: MeasuredRun) -> list[str]:
     """The options by which ``run`` came to measure ``cases``."""
     words = _choose_shapes(run)
-    for name, values, usual in (("modes", MODES, "graph"), ("dtypes", DTYPES, "float32")):
+    for name, values, usual in _AXES:
         used = [value for value in values if any(getattr(case, name[:-1]) == value for case in cases)]
         if used != [usual]:
             words += [f"--{name}", ",".join(used)]

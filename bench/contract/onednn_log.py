@@ -90,8 +90,9 @@ def parse_execution(line: str, case: ConvCase) -> Execution | None:
 def find_implementations(log: str, case: ConvCase) -> dict[str, str | None]:
     """Each kernel of ``case`` by its name, with what ran it in the steps of ``log``.
 
-    Several implementations are joined with " + "; ``None`` where oneDNN did not run the kernel, or where its
-    log does not tell. Raises :class:`LogError` where the log has no steps, or a line that is not understood.
+    Several implementations are joined with " + "; ``None`` where oneDNN did not run the kernel. A kernel is
+    left out where another primitive of the log may have run it, or another one. Raises :class:`LogError`
+    where the log has no steps, or a line that is not understood.
     """
     executions = _parse_steps(log, case)
     kernels = list_roles(case)
@@ -99,9 +100,12 @@ def find_implementations(log: str, case: ConvCase) -> dict[str, str | None]:
         kernel: {each.implementation for each in executions if (each.operation, each.role) == kernel}
         for kernel in kernels
     }
+    substitutes = {each.implementation for each in executions if each.primitive in _SUBSTITUTES}
     if len(kernels) == 1 and not found[kernels[0]]:
         # Where there is one kernel, whatever computes a convolution computes that.
-        found[kernels[0]] = {each.implementation for each in executions if each.primitive in _SUBSTITUTES}
+        found[kernels[0]] = substitutes
+    elif substitutes:
+        found = {kernel: names for kernel, names in found.items() if names}
     return {
         name_kernel(*kernel): " + ".join(sorted(names - {""}))[:_LONGEST_NAME] or None
         for kernel, names in found.items()

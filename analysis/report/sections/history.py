@@ -27,8 +27,8 @@ def build_sections(study: Study, renderer: Renderer) -> list[Section]:
 
 
 def _find_told(study: Study) -> set[str]:
-    """The fingerprints of the environments that *What changed* compares."""
-    if not study.upgrade:
+    """The fingerprints of the environments that *What changed* compares by runs that took turns."""
+    if not study.upgrade or not study.upgrade.changes.took_turns:
         return set()
     changes = study.upgrade.changes
     return {changes.base["fingerprint"], changes.new["fingerprint"]}

@@ -13,6 +13,7 @@ from analysis.cli.main import main
 from analysis.environments.changes import Changes
 from tests.analysis import made_results
 from tests.analysis.environments.made_runs import CASES, save, times
+from tests.analysis.environments.made_upgrade import save_runs
 
 KERNEL = "depthwise weight gradient: jit_dw:avx512_core -> ref:any"
 LINKS_AND_MARKUP = re.compile(r"(?<!\\)[<*\[]")
@@ -26,7 +27,8 @@ def make_case(number, verdict, **more):
         "id": f"conv2d-forward-{number}", "ratio": ratio, "low": ratio * 0.9, "high": ratio * 1.1,
         "verdict": verdict, "reason_code": codes.get(verdict, "beyond_noise"),
         "base_seconds": 0.002, "new_seconds": 0.002 * ratio, "detectable": 0.04, "paired": True,
-        "base_implementations": "", "new_implementations": "", "kernel_changes": "", **more,
+        "base_implementations": "", "new_implementations": "", "kernel_changes": "",
+        "kernels_known": False, **more,
     }  # fmt: skip
 
 
@@ -44,7 +46,10 @@ def make_changes(slower=0, faster=0, same=0, undecided=0, **more):
 
 def change_kernels(changes, kernels):
     """By the place of a case, the kernels that changed in it; all others are known, and stayed."""
-    known = {"base_implementations": "dense forward: a", "new_implementations": "dense forward: b"}
+    known = {
+        "base_implementations": "dense forward: a", "new_implementations": "dense forward: b",
+        "kernels_known": True,
+    }  # fmt: skip
     changed = [kernels.get(place, "") for place in range(len(changes.cases))]
     return dataclasses.replace(changes, cases=changes.cases.assign(**known, kernel_changes=changed))
 
@@ -217,3 +222,15 @@ def test_a_comment_that_cannot_be_written_replaces_nothing(folders, file, said):
     assert said in done.output
     assert "Traceback" not in done.output
     assert (folders / "base/0.json").read_bytes() == before
+
+
+def test_the_comment_and_the_data_cannot_be_one_file_and_neither_is_half_written(tmp_path):
+    files = [str(file) for day in ((1,), (2,)) for file in save_runs(tmp_path / "r", f"env{day[0]}", day)]
+    both = tmp_path / "both"
+    result = CliRunner().invoke(main, ["compare", *files, "--json", str(both), "--markdown", str(both)])
+    assert result.exit_code == 2
+    assert "cannot both write" in result.output
+    other = ["--json", str(tmp_path / "x.json"), "--markdown", str(tmp_path / "no/such/c.md")]
+    assert CliRunner().invoke(main, ["compare", *files, *other]).exit_code == 2
+    assert not both.exists()
+    assert not (tmp_path / "x.json").exists()

@@ -59,6 +59,8 @@ def test_where_onednn_ran_nothing_in_either_environment_nothing_is_known_to_be_t
     fast, off, unknown = (collect_kernels(rows(one)) for one in (FAST, dict.fromkeys(FAST), None))
     assert can_be_compared(fast, fast)
     assert can_be_compared(off, fast)
+    half = collect_kernels(rows({**FAST, "depthwise forward": None}))
+    assert not can_be_compared(half, half)
     assert not can_be_compared(off, off)
     assert not can_be_compared(unknown, fast)
 

@@ -1,4 +1,4 @@
-from analysis.environments.series import ONE_BY_ONE, find_series, list_earlier
+from analysis.environments.series import ONE_BY_ONE, find_indistinct, find_series, list_earlier
 from tests.analysis.environments.made_upgrade import load, save_runs
 
 
@@ -83,3 +83,24 @@ def test_runs_of_a_campaign_join_those_by_themselves_of_the_same_environment(tmp
     new = everything.select_environment("new").leave_out_campaigns()
     (before,) = list_earlier(new, everything)
     assert len(before.runs) == 3
+
+
+def test_one_name_with_two_environments_is_no_series(tmp_path):
+    everything = load(
+        save_runs(tmp_path, "first", (1, 2), campaign="c"),
+        save_runs(tmp_path, "second", (3, 4), campaign="c"),
+    )
+    for run in everything.runs:
+        object.__setattr__(run.campaign, "label", "same")
+    assert find_series(everything) == []
+
+
+def test_environments_of_a_campaign_that_nothing_tells_apart_are_named(tmp_path):
+    everything = load(
+        save_runs(tmp_path / "a", "one", (1, 2), campaign="c", place=0),
+        save_runs(tmp_path / "b", "one", (1, 2), campaign="c", place=1),
+    )
+    for run in everything.runs:
+        object.__setattr__(run.campaign, "label", "ab"[run.campaign.place])
+    assert find_indistinct(everything) == ("a", "b")
+    assert find_indistinct(load(save_runs(tmp_path, "alone", (1,)))) == ()

@@ -79,6 +79,29 @@ def test_a_flag_that_changed_is_part_of_that_campaign(tmp_path):
     assert after.variables == {}
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "names"),
+    [
+        ({"tensorflow": "2.20.0"}, {"tensorflow": "2.20.1"}, None),
+        ({"keras": "3.14.0", "tensorflow": "2.21.0"}, {}, None),
+        ({"python": "3.11.7", "tensorflow": "2.21.0"}, {"python": "3.12.1"}, None),
+        ({"devices": {"GPU:0": {}}}, {"devices": {"GPU:0": {}}}, None),
+        ({"flags": {"A": "1"}}, {}, ("before=tf220", "tf221")),
+    ],
+    ids=["patch", "keras", "python", "gpu", "flag"],
+)
+def test_an_interpreter_that_no_name_stands_for_is_a_path_to_fill_in(tmp_path, before, now, names):
+    found = parse_campaign(upgrade(tmp_path, before=before, now=now).settle_with)["single_environments"]
+    if names:
+        assert found == names
+    else:
+        assert [name.partition("=")[2][:9] for name in found] == ["/path/to/", "/path/to/"]
+
+
+def test_no_campaign_settles_what_two_machines_differ_in(tmp_path):
+    assert upgrade(tmp_path, before={"host": "elsewhere"}).settle_with == ""
+
+
 def test_runs_of_one_campaign_need_nothing_more(tmp_path):
     everything = load(
         save_runs(tmp_path, "old", (1, 2, 3), campaign="c", place=0),
@@ -100,6 +123,24 @@ def test_three_pairs_that_took_turns_count_more_than_runs_beside_them(tmp_path):
     found = compare_upgrade(everything.select_environment("old"), everything.select_environment("new"))
     assert found.changes.took_turns
     assert found.changes.count_verdicts()["slower"] == 0
+
+
+def test_one_run_beside_a_campaign_on_each_side_is_no_pair_of_runs_that_took_turns(tmp_path):
+    alone = tmp_path / "alone"
+    everything = load(
+        save_runs(alone, "old", (1,)),
+        save_runs(alone, "new", (2,), dense=0.004),
+        save_runs(tmp_path, "old", (5, 6, 7), campaign="c", place=0),
+        save_runs(tmp_path, "new", (5, 6, 7), dense=0.003, campaign="c", place=1),
+    )
+    found = compare_upgrade(
+        everything.select_environment("old"), everything.select_environment("new")
+    ).changes
+    assert found.took_turns
+    assert set(found.cases["base_runs"]) == set(found.cases["new_runs"]) == {3}
+    assert found.cases["ratio"].to_list() == pytest.approx([1.5] * len(found.cases), rel=0.03)
+    # The times that stand beside the ratio are of the same runs.
+    assert found.cases["new_seconds"].max() == pytest.approx(0.003, rel=0.05)
 
 
 def test_equal_environments_show_neither_a_change_in_time_nor_one_of_kernels(tmp_path):

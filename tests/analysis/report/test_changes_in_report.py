@@ -118,8 +118,8 @@ def test_one_environment_alone_is_compared_with_nothing(storage, tmp_path):
     assert result.exit_code == 0
     assert '<section id="changes"' not in (tmp_path / "out/index.html").read_text()
     again = report(storage / "new-7.json", tmp_path / "out", "--against", "tensorflow=2.21")
-    assert again.exit_code == 0
-    assert "share 1 run(s)" in find_section(tmp_path / "out", "changes")
+    assert again.exit_code == 2
+    assert "names the environment that is reported" in again.output
 
 
 def test_without_a_case_in_common_the_rest_of_the_report_is_written(tmp_path):

@@ -55,7 +55,12 @@ def test_lines_of_onednn_2_and_3_are_read(version, library):
 def test_another_primitive_is_the_kernel_where_there_is_only_one(primitive):
     product = line(primitive, "brgemm:avx2", "undef", "8192x64:64x64", 0.3)
     assert find(product, case=POINT) == {"pointwise forward": "brgemm:avx2"}
-    assert set(find(product, case=SEPARABLE).values()) == {None}
+
+
+def test_of_several_kernels_those_that_another_primitive_may_have_run_are_left_out():
+    product = line("matmul", "brgemm:avx2", "undef", "8192x64:64x64", 0.3)
+    assert find(product, case=SEPARABLE) == {}
+    assert find(convolution("jit_dw:avx2", DEPTHWISE), product) == {"depthwise forward": "jit_dw:avx2"}
 
 
 def test_a_product_inside_somebody_elses_convolution_is_no_kernel():
