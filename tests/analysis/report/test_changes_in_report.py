@@ -173,3 +173,30 @@ def test_a_campaign_of_two_is_reported_on_the_one_named_last_whichever_ended_las
     assert "bench.campaign" not in section
     # What the section tells of both is not told again.
     assert '<section id="releases"' not in (tmp_path / "out/index.html").read_text()
+
+
+def test_environments_that_nothing_tells_apart_are_said_to_count_as_one(tmp_path):
+    for place, name in enumerate(("base", "new")):
+        for file in save_runs(tmp_path / "results" / name, "one", (1, 2), campaign="c", place=place):
+            content = json.loads(file.read_text())
+            content["machine_info"]["run"]["campaign"]["label"] = name
+            file.write_text(json.dumps(content))
+    result = report(tmp_path / "results", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "nothing lasting differs between base and new" in result.output
+    assert "nothing lasting differs between base and new" in find_section(tmp_path / "out", "changes")
+
+
+def test_a_campaign_has_its_history_where_other_runs_of_its_environments_are_compared(tmp_path):
+    lone = save_runs(tmp_path / "results/alone", "first", (1,), tensorflow="2.20.0")
+    save_runs(tmp_path / "results", "second", (3, 4, 5), campaign="c", place=1)
+    save_runs(tmp_path / "results", "first", (3, 4, 5), campaign="c", place=0, tensorflow="2.20.0")
+    options = ("--environment", "tensorflow=2.21", "--against", str(lone[0]))
+    assert report(tmp_path / "results", tmp_path / "out", *options).exit_code == 0
+    assert "did not take turns" in find_section(tmp_path / "out", "changes")
+    assert '<section id="releases"' in (tmp_path / "out/index.html").read_text()
+
+
+def test_no_sentence_is_printed_twice(storage, tmp_path):
+    lines = report(storage, tmp_path / "out").output.splitlines()
+    assert len(lines) == len(set(lines))
