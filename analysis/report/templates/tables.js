@@ -74,6 +74,10 @@ for (const element of document.querySelectorAll("table[data-rows]")) {
     },
     language: { search: "filter:" },
   });
+  // Each table has its own; a reader who jumps from one to the next must hear which it is.
+  for (const pages of table.table().container().querySelectorAll("nav")) {
+    pages.setAttribute("aria-label", `pages of ${source.title}`);
+  }
   element.addEventListener("click", (event) => {
     const button = event.target.closest("button.more");
     if (!button) return;
