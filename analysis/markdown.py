@@ -1,6 +1,8 @@
-"""Foreign text in Markdown, where nothing in it may be markup."""
+"""Tables in Markdown, and foreign text, in which nothing may be markup."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from bench.contract.printable import make_printable
 
@@ -15,3 +17,8 @@ def escape_markup(text: str) -> str:
     line = make_printable(text, keep="")
     escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>|#~&" else letter for letter in line)
     return escaped.replace("@", "@\u200b")
+
+
+def write_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; whoever writes its cells sees to it that nothing in them is markup."""
+    return [f"| {' | '.join(cells)} |" for cells in (titles, ["---"] * len(titles), *rows)]

@@ -24,28 +24,34 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", "--json")
 
 
-def check_target(path: Path) -> None:
-    """Raise ``FileNotFoundError`` where there is no folder that ``path`` could be written into."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+def check_target(path: Path, option: str) -> None:
+    """Check that :func:`write_text` may write ``path``, which the user gave as ``option``.
+
+    Raises :class:`TakenError` where it holds measurements, ``FileNotFoundError`` where its folder is missing.
+    """
+    if path == Path():
+        raise TakenError(f"{option} needs the name of a file")
+    if path.is_file() and b'"machine_info"' in path.read_bytes():
+        raise TakenError(f"{path} holds measurements, which are not replaced: give {option} another name")
+    _check_folder(path)
 
 
 def write_text(path: Path, text: str, option: str) -> None:
     """All of ``text``, or what was there before; a device or a pipe is written to, never replaced.
 
-    ``path`` is what the user gave as ``option``. Raises :class:`TakenError` where it holds measurements,
-    ``OSError`` where it cannot be written.
+    ``path`` is what the user gave as ``option``. Raises what :func:`check_target` raises, and ``OSError``
+    where it cannot be written.
     """
-    if path == Path():
-        raise TakenError(f"{option} needs the name of a file")
-    content = text.encode()
+    check_target(path, option)
     if path.exists() and not path.is_file():
-        path.write_bytes(content)
-        return
-    if path.exists() and b'"machine_info"' in path.read_bytes():
-        raise TakenError(f"{path} holds measurements, which are not replaced: give {option} another name")
-    check_target(path)
-    replace_files({path: content})
+        path.write_bytes(text.encode())
+    else:
+        replace_files({path: text.encode()})
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def write_new_file(path: Path, content: bytes) -> None:
@@ -55,8 +61,7 @@ def write_new_file(path: Path, content: bytes) -> None:
     """
     if path.exists() or path.is_symlink():
         raise TakenError(f"{path} exists already, and is not replaced: give another name")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
+    _check_folder(path)
     replace_files({path: content})
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from analysis.environments.changes import Changes
-from analysis.environments.kernels import select_silent_changes
+from analysis.environments.changes import Changes, select_largest
+from analysis.environments.kernels import select_known, select_silent_changes
 from analysis.environments.naming import name_environments
 from analysis.environments.upgrade import Reversal, Reversals, Upgrade
 from analysis.statistics import verdicts
-from analysis.wording import FRAMEWORK_NAMES, format_number, format_speed, join_words
+from analysis.wording import FRAMEWORK_NAMES, format_number, format_percent, format_speed, join_words
 from bench.contract.fingerprint import Difference, find_differences
 
 #: The largest changes, of which a sentence tells each.
@@ -30,8 +31,6 @@ _FACTS = {
     "onednn_details.runtime": "oneDNN's runtime",
     "onednn_details.threads": "oneDNN's threads",
 }
-
-
 #: Facts that say again what another one says.
 _REPEATED = ("onednn_details.enabled",)
 
@@ -43,27 +42,20 @@ def write_changes(upgrade: Upgrade) -> list[str]:
         _describe_counts(changes),
         _describe_reversals(upgrade.reversals),
         *_describe_largest(changes),
-        *describe_kernels(changes),
+        *write_kernel_changes(changes),
     ]
 
 
-def list_all_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def list_differences(base: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Everything lasting that differs between two environments, in words, most telling first."""
     differences = sorted(find_differences(base, new), key=_rank_difference)
     return [_describe_difference(each) for each in differences if each.name not in _REPEATED]
 
 
-def describe_change(row: Mapping[str, Any]) -> str:
-    """A row of ``Changes.cases`` in words: how much slower or faster, and which kernels changed."""
-    kernels = row["kernel_changes"]
-    speed = format_speed(row["ratio"], row["low"], row["high"])
-    return f"{speed}; {kernels}" if kernels else speed
-
-
-def describe_kernels(changes: Changes) -> list[str]:
+def write_kernel_changes(changes: Changes) -> list[str]:
     """What is known of the kernels beside the changes in time."""
     cases = changes.cases
-    known = cases[cases["kernels_known"] | cases["kernel_changes"].ne("")]
+    known = select_known(cases)
     if known.empty:
         return ["Which kernels ran is not known of both environments: not recorded, or not in oneDNN."]
     changed = known[known["kernel_changes"].ne("")]
@@ -78,11 +70,22 @@ def describe_kernels(changes: Changes) -> list[str]:
     ]
 
 
+def describe_detectable(changes: Changes) -> str:
+    """How small a change would have been called one; empty where nothing is known of that."""
+    known = changes.cases["detectable"].replace(math.inf, math.nan)
+    if known.isna().all():
+        return ""
+    return (
+        f"The smallest change that would have been called one: {format_percent(known.median())} in the "
+        f"median, {format_percent(known.max())} at most."
+    )
+
+
 def _describe_counts(changes: Changes) -> str:
     base, new = name_environments([changes.base, changes.new])
     counts = changes.count_verdicts()
     counted = ", ".join(f"{word} in {counts[word]}" for word in verdicts.WORDS if counts[word])
-    told = list_all_differences(changes.base, changes.new)
+    told = list_differences(changes.base, changes.new)
     differs = f"; what differs: {_name_some(pd.Series(told), separator='; ')}" if told else ""
     alone = "" if changes.took_turns else " (their runs did not take turns)"
     return f"From {base} to {new}, of {len(changes.cases)} cases the new one is {counted}{alone}{differs}."
@@ -116,12 +119,11 @@ def _name_reversals(found: list[Reversal]) -> str:
 
 
 def _describe_largest(changes: Changes) -> Iterator[str]:
-    """A sentence for each of the largest changes."""
-    cases = changes.cases
-    changed = cases[cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])]
-    size = changed["ratio"].where(changed["ratio"] > 1, 1 / changed["ratio"])
-    for row in changed.loc[size.sort_values(ascending=False).index[:_NAMED_CHANGES]].to_dict("records"):
-        yield f"{row['id']} became {describe_change(row)}."
+    """A sentence for each of the largest changes: how much slower or faster, and which kernels changed."""
+    for row in select_largest(changes.cases, _NAMED_CHANGES).to_dict("records"):
+        speed = format_speed(row["ratio"], row["low"], row["high"])
+        kernels = f"; {row['kernel_changes']}" if row["kernel_changes"] else ""
+        yield f"{row['id']} became {speed}{kernels}."
 
 
 def _rank_difference(difference: Difference) -> tuple[int, int]:

@@ -6,19 +6,18 @@ GitHub allows. Foreign text is cut, and is code or escaped.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from analysis.answers.changes import describe_kernels, list_all_differences
+from analysis.answers.changes import describe_detectable, list_differences, write_kernel_changes
 from analysis.environments.changes import Changes
 from analysis.environments.kernels import KernelChange, group_kernel_changes
 from analysis.environments.naming import name_environments
-from analysis.markdown import escape_markup, mark_as_code
+from analysis.markdown import escape_markup, mark_as_code, write_table
 from analysis.statistics import verdicts
-from analysis.wording import format_milliseconds, format_percent, format_speed, join_words
+from analysis.wording import format_milliseconds, format_speed, join_words
 
 #: The most rows of the table with each verdict, the most lines of a kind, the most names in a line, and the
 #: most letters of a name and of a sentence.
@@ -36,7 +35,7 @@ def write_comment(changes: Changes) -> str:
         [_write_verdict(changes)],
         list(_list_warnings(changes)),
         list(_list_differences(changes)),
-        list(_tabulate(shown)),
+        _tabulate(shown),
         list(_list_kernels(changes)),
         ["<details><summary>Everything else</summary>"],
         list(_list_rest(changes, rest)),
@@ -85,21 +84,20 @@ def _list_warnings(changes: Changes) -> Iterator[str]:
 
 
 def _list_differences(changes: Changes) -> Iterator[str]:
-    differences = list_all_differences(changes.base, changes.new)
+    differences = list_differences(changes.base, changes.new)
     if differences:
         yield f"What differs: {_list_names(differences)}"
 
 
-def _tabulate(shown: pd.DataFrame) -> Iterator[str]:
+def _tabulate(shown: pd.DataFrame) -> list[str]:
     """The cases that changed most: a row each, with the other kernel where there is one."""
     if shown.empty:
-        return
-    titles = ["verdict", "case", "time (95 % interval)", "ms", "other kernels"]
+        return []
+    titles = ["verdict", "case", "time (95 % interval)", "ms"]
     has_kernels = shown["kernel_changes"].ne("").any()
-    if not has_kernels:
-        titles.pop()
-    yield f"| {' | '.join(titles)} |"
-    yield "| --- " * len(titles) + "|"
+    if has_kernels:
+        titles.append("other kernels")
+    rows = []
     for row in shown.to_dict("records"):
         cells = [
             row["verdict"],
@@ -109,13 +107,14 @@ def _tabulate(shown: pd.DataFrame) -> Iterator[str]:
         ]
         if has_kernels:
             cells.append(_write_name(row["kernel_changes"]) if row["kernel_changes"] else "")
-        yield f"| {' | '.join(cells)} |"
+        rows.append(cells)
+    return write_table(titles, rows)
 
 
 def _list_kernels(changes: Changes) -> Iterator[str]:
     """Which kernels changed, and what became of the time of their cases."""
     found = group_kernel_changes(changes.cases)
-    yield from (_write_sentence(sentence) for sentence in describe_kernels(changes))
+    yield from (_write_sentence(sentence) for sentence in write_kernel_changes(changes))
     if found:
         yield ""
     yield from (_write_kernel_change(change) for change in found[:_MOST_LINES])
@@ -139,12 +138,9 @@ def _list_rest(changes: Changes, rest: pd.DataFrame) -> Iterator[str]:
     added = changes.only_in_new
     if added:
         yield f"- {_count(len(added), 'case')} measured only in the new environment: {_list_names(added)}"
-    known = changes.cases["detectable"].replace(math.inf, math.nan)
-    if known.notna().any():
-        yield (
-            f"- The smallest change that would have been called one: {format_percent(known.median())} in the "
-            f"median, {format_percent(known.max())} at most."
-        )
+    detectable = describe_detectable(changes)
+    if detectable:
+        yield f"- {detectable}"
 
 
 def _list_cases(rows: pd.DataFrame) -> str:

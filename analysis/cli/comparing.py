@@ -60,8 +60,10 @@ def compare(
         if json_file and json_file == markdown_file:
             raise ResultsError(f"--json and --markdown cannot both write {json_file}")
         changes = compare_environments(load_selected(base, storage), load_selected(new, storage))
-        for file in filter(None, (json_file, markdown_file)):
-            check_target(file)
+        # Before anything is written, so that neither is where the other cannot be.
+        for file, option in ((json_file, "--json"), (markdown_file, "--markdown")):
+            if file:
+                check_target(file, option)
         if json_file:
             write_json(json_file, changes.as_dict())
         if markdown_file:

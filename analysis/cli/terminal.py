@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis import commands
-from analysis.answers.changes import describe_kernels
+from analysis.answers.changes import describe_detectable, write_kernel_changes
 from analysis.answers.claims import ClaimAnswer, count_words
 from analysis.environments.changes import Changes
 from analysis.environments.kernels import select_silent_changes
@@ -66,13 +66,10 @@ def format_changes(found: Changes) -> Iterator[str]:
     cases = found.cases
     counts = ", ".join(f"{word} {count}" for word, count in found.count_verdicts().items())
     yield f"Of {len(cases)} cases the new environment is: {counts}."
-    known = cases["detectable"].replace(math.inf, math.nan)
-    if known.notna().any():
-        yield (
-            f"The smallest change that would have been called one: {format_percent(known.median())} in the "
-            f"median, {format_percent(known.max())} at most."
-        )
-    changed = cases[cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])]
+    detectable = describe_detectable(found)
+    if detectable:
+        yield detectable
+    changed = cases[cases["verdict"].isin(verdicts.DIFFERENT)]
     for row in changed.sort_values("ratio", ascending=False).to_dict("records"):
         yield (
             f"  {row['verdict']}: {row['id']}: {format_speed(row['ratio'], row['low'], row['high'])}, "
@@ -90,7 +87,7 @@ def format_changes(found: Changes) -> Iterator[str]:
                 "no number of runs would decide" if math.isnan(needs) else f"needs {needs:.0f} more of each"
             )
             yield f"    {row['id']}: {format_speed(row['ratio'], row['low'], row['high'])}; {more}"
-    yield from describe_kernels(found)
+    yield from write_kernel_changes(found)
     for row in select_silent_changes(cases).to_dict("records"):
         yield f"  {row['verdict']}: {row['id']}: {row['kernel_changes']}"
     for side, ids in (("BASE", found.only_in_base), ("NEW", found.only_in_new)):

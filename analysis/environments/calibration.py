@@ -113,7 +113,7 @@ def _count_found(changes: Changes, slowdowns: Mapping[str, Any]) -> dict[str, in
     cases = changes.cases
     is_slowed = cases["id"].isin(list(slowdowns))
     is_slower = cases["verdict"] == verdicts.SLOWER
-    is_different = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+    is_different = cases["verdict"].isin(verdicts.DIFFERENT)
     return {
         "slowed": int(is_slowed.sum()),
         "found": int((is_slowed & is_slower).sum()),

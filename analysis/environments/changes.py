@@ -154,6 +154,13 @@ def find_changes(base: Results, new: Results) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in compare_environments(base, new).cases.to_dict("records")}
 
 
+def select_largest(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Of ``rows`` with ``verdict`` and ``ratio``, the slower and faster ones that changed most, in order."""
+    changed = rows[rows["verdict"].isin(verdicts.DIFFERENT)]
+    size = changed["ratio"].where(changed["ratio"] > 1, 1 / changed["ratio"])
+    return changed.loc[size.sort_values(ascending=False).index[:count]]
+
+
 def _group_by_case(results: Results) -> dict[str, list[dict[str, Any]]]:
     """What was measured of each case, by its id: a row a run, with the run's ``turns_with``."""
     turns_with = {run.number: run.turns_with for run in results.runs}

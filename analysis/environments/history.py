@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from analysis.environments.changes import find_changes
+from analysis.environments.changes import find_changes, select_largest
 from analysis.environments.kernels import collect_kernels, describe_kernels
 from analysis.environments.series import Series, find_series
 from analysis.pairs.table import tabulate_pairs
@@ -95,13 +95,10 @@ class History:
         ]
 
     def _describe_largest_steps(self) -> list[str]:
-        changed = self.steps[self.steps["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])]
-        size = changed["ratio"].where(changed["ratio"] > 1, 1 / changed["ratio"])
-        largest = changed.loc[size.sort_values(ascending=False).index[:_NAMED_STEPS]]
         return [
             f"With {row['label']}, {row['id']} became "
             f"{format_speed(row['ratio'], row['ratio_low'], row['ratio_high'])}{_describe_cause(row)}."
-            for row in largest.to_dict("records")
+            for row in select_largest(self.steps, _NAMED_STEPS).to_dict("records")
         ]
 
     def _describe_separable(self) -> list[str]:
@@ -128,9 +125,12 @@ def _describe_cause(row: Mapping[str, Any]) -> str:
     return "; the same kernels ran" if row["kernels_known"] else ""
 
 
-def find_histories(results: Results) -> list[History]:
-    """One a series of environments (see ``analysis.environments.series``)."""
-    return [_build_history(series) for series in find_series(results)]
+def find_histories(results: Results, told: Set[str] = frozenset()) -> list[History]:
+    """One a series of environments (``analysis.environments.series``), without that over those ``told``.
+
+    ``told`` are the fingerprints of environments.
+    """
+    return [_build_history(series) for series in find_series(results) if series.fingerprints != told]
 
 
 def _build_history(series: Series) -> History:

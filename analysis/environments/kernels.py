@@ -58,6 +58,11 @@ def describe_kernel_changes(base: Kernels, new: Kernels) -> str:
     )
 
 
+def split_kernel_changes(words: str) -> list[str]:
+    """What :func:`describe_kernel_changes` says, role by role."""
+    return words.split(_SEPARATOR) if words else []
+
+
 def can_be_compared(base: Kernels, new: Kernels) -> bool:
     """Whether any change would be seen: not that of a role that oneDNN ran in neither environment."""
     return base.keys() == new.keys() != set() and all(
@@ -86,7 +91,7 @@ def group_kernel_changes(cases: pd.DataFrame) -> list[KernelChange]:
     """The changes in ``cases`` (columns ``id``, ``verdict`` and ``kernel_changes``), most frequent first."""
     found: dict[str, list[tuple[str, str]]] = {}
     for row in cases.to_dict("records"):
-        for words in filter(None, row["kernel_changes"].split(_SEPARATOR)):
+        for words in split_kernel_changes(row["kernel_changes"]):
             found.setdefault(words, []).append((row["id"], row["verdict"]))
     changes = [
         KernelChange(words, tuple(case for case, _ in met), Counter(verdict for _, verdict in met))
@@ -95,9 +100,14 @@ def group_kernel_changes(cases: pd.DataFrame) -> list[KernelChange]:
     return sorted(changes, key=lambda change: -len(change.ids))
 
 
+def select_known(cases: pd.DataFrame) -> pd.DataFrame:
+    """Of ``Changes.cases`` those in which some kernel changed, or in which none is known to have."""
+    return cases[cases["kernels_known"].astype(bool) | cases["kernel_changes"].ne("")]
+
+
 def select_silent_changes(cases: pd.DataFrame) -> pd.DataFrame:
     """Of ``Changes.cases`` those in which another kernel ran, though their time is not known to differ."""
-    changed = cases["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+    changed = cases["verdict"].isin(verdicts.DIFFERENT)
     return cases[cases["kernel_changes"].ne("") & ~changed]
 
 

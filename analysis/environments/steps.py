@@ -9,7 +9,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.environments.history import History
-from analysis.environments.kernels import KernelChange, group_kernel_changes
+from analysis.environments.kernels import (
+    KernelChange,
+    group_kernel_changes,
+    select_known,
+    select_silent_changes,
+)
 from analysis.statistics import verdicts
 
 
@@ -38,15 +43,15 @@ def summarize_steps(history: History) -> list[Step]:
 
 def _summarize_step(label: str, cases: pd.DataFrame) -> Step:
     """``cases`` are the rows of ``History.steps`` of one environment."""
-    known = cases[cases["kernels_known"].astype(bool) | cases["kernel_changes"].ne("")]
+    known = select_known(cases)
     changed = known["kernel_changes"].ne("")
-    stepped = known["verdict"].isin([verdicts.SLOWER, verdicts.FASTER])
+    stepped = known["verdict"].isin(verdicts.DIFFERENT)
     return Step(
         label=label,
         counts=Counter(verdict for verdict in cases["verdict"] if verdict),
         known=len(known),
         changed=int(changed.sum()),
-        silent=int((changed & ~stepped).sum()),
+        silent=len(select_silent_changes(known)),
         same_kernels=int((stepped & ~changed).sum()),
         kernels=tuple(group_kernel_changes(known)),
     )

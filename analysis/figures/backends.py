@@ -15,6 +15,7 @@ from analysis.figures.style import (
     FAINT,
     INK,
     MANY,
+    add_legend_above,
     compute_error_bars,
     scale_logarithmic,
 )
@@ -43,8 +44,7 @@ def draw_backends(panels: Mapping[str, pd.DataFrame], first: str) -> Figure:
     )
     for axis, (other, rows) in zip(axes.flat, panels.items(), strict=True):
         _draw_panel(axis, rows, first, other)
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    add_legend_above(figure, 3)
     return figure
 
 

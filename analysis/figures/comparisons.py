@@ -18,6 +18,7 @@ from analysis.figures.style import (
     FAINT,
     INK,
     MANY,
+    add_legend_above,
     compute_error_bars,
     escape_text,
     format_ratio,
@@ -137,8 +138,7 @@ def draw_arms(table: pd.DataFrame) -> Figure:
         axis.set_visible(False)
     for line in axes:
         line[0].set_ylabel("time ratio")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    add_legend_above(figure, 3)
     return figure
 
 

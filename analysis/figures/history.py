@@ -16,6 +16,7 @@ from analysis.figures.style import (
     FAINT,
     INK,
     SEPARABLE_COLOUR,
+    add_legend_above,
     compute_error_bars,
     escape_text,
 )
@@ -58,8 +59,7 @@ def draw_history(steps: pd.DataFrame, labels: tuple[str, ...]) -> Figure:
         axis.set_visible(False)
     for line in axes:
         line[0].set_ylabel("ms a call")
-    handles, names = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=2, frameon=False)
+    add_legend_above(figure, 2)
     return figure
 
 

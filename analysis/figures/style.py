@@ -79,6 +79,12 @@ def compute_error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> 
     return np.where(np.isfinite(distances), distances, 0)
 
 
+def add_legend_above(figure: Figure, columns: int) -> None:
+    """One legend for all panels, above them: that of the first."""
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, frameon=False)
+
+
 def format_ratio(value: float) -> str:
     """A time ratio with two digits after the point; from 10 on, with none."""
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"

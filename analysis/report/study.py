@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,15 +98,19 @@ def _compare_with_another(
     """What changed, or a sentence on why it cannot be said; neither without another environment."""
     base = against or find_predecessor(results, everything)
     if not base:
-        indistinct = find_indistinct(results)
-        return None, (
-            f"nothing lasting differs between {join_words(indistinct)}, so their runs count as those of one "
-            "environment; python -m analysis compare tells whether their folders differ in time"
-            if indistinct
-            else ""
-        )
+        return None, _describe_indistinct(find_indistinct(results))
     try:
         # Campaigns hold runs of this environment too, and these took turns.
         return compare_upgrade(base, everything.select_environment(results.newest_run.fingerprint)), ""
     except ResultsError as error:
         return None, f"{write_environment(base.environment)} is there to be compared with, but: {error}"
+
+
+def _describe_indistinct(names: Sequence[str]) -> str:
+    """That several environments count as one; empty where there are no such ``names``."""
+    if not names:
+        return ""
+    return (
+        f"nothing lasting differs between {join_words(names)}, so their runs count as those of one "
+        "environment; python -m analysis compare tells whether their folders differ in time"
+    )

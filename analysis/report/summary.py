@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.markdown import escape_markup, mark_as_code
+from analysis.markdown import escape_markup, mark_as_code, write_table
 from analysis.results.selection import write_environment
 from analysis.statistics import verdicts
 from analysis.wording import format_milliseconds, format_number
@@ -60,50 +60,38 @@ def _tabulate_comparisons(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
     slowest = sorted(table.to_dict("records"), key=lambda row: -row["ratio"])[:_ROWS]
-    return [
-        "",
-        "| comparison | verdict | time ratio | 95 % interval | Conv2D, ms | separable, ms |",
-        "| --- | --- | --- | --- | --- | --- |",
-        *(
-            _write_row(
-                mark_as_code(row["pair"]),
-                row["verdict"],
-                format_number(row["ratio"]),
-                f"{format_number(row['low'])} to {format_number(row['high'])}",
-                format_milliseconds(row["dense_seconds"]),
-                format_milliseconds(row["separable_seconds"]),
-            )
-            for row in slowest
-        ),
-        *(["", f"The {_ROWS} slowest of {len(table)} comparisons."] if len(table) > _ROWS else []),
+    titles = ["comparison", "verdict", "time ratio", "95 % interval", "Conv2D, ms", "separable, ms"]
+    rows = [
+        [
+            mark_as_code(row["pair"]),
+            row["verdict"],
+            format_number(row["ratio"]),
+            f"{format_number(row['low'])} to {format_number(row['high'])}",
+            format_milliseconds(row["dense_seconds"]),
+            format_milliseconds(row["separable_seconds"]),
+        ]
+        for row in slowest
     ]
+    more = ["", f"The {_ROWS} slowest of {len(table)} comparisons."] if len(table) > _ROWS else []
+    return ["", *write_table(titles, rows), *more]
 
 
 def _tabulate_changes(cases: Sequence[Mapping[str, Any]]) -> list[str]:
     """The cases that changed most since the environment before."""
-    changed = [case for case in cases if case["verdict"] in (verdicts.SLOWER, verdicts.FASTER)]
+    changed = [case for case in cases if case["verdict"] in verdicts.DIFFERENT]
     largest = sorted(changed, key=lambda case: -abs(math.log(case["ratio"])))[:_ROWS]
     if not largest:
         return []
-    return [
-        "",
-        "What changed since the environment before:",
-        "",
-        "| case | verdict | time ratio | 95 % interval | kernels that changed |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            _write_row(
-                mark_as_code(case["id"]),
-                case["verdict"],
-                format_number(case["ratio"]),
-                " to ".join(map(format_number, case["interval"] or ())) or "unknown",
-                mark_as_code(case["kernel_changes"]) if case["kernel_changes"] else "",
-            )
-            for case in largest
-        ),
-        *(["", f"The {_ROWS} largest of {len(changed)} changes."] if len(changed) > _ROWS else []),
+    titles = ["case", "verdict", "time ratio", "95 % interval", "kernels that changed"]
+    rows = [
+        [
+            mark_as_code(case["id"]),
+            case["verdict"],
+            format_number(case["ratio"]),
+            " to ".join(map(format_number, case["interval"] or ())) or "unknown",
+            mark_as_code(case["kernel_changes"]) if case["kernel_changes"] else "",
+        ]
+        for case in largest
     ]
-
-
-def _write_row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+    more = ["", f"The {_ROWS} largest of {len(changed)} changes."] if len(changed) > _ROWS else []
+    return ["", "What changed since the environment before:", "", *write_table(titles, rows), *more]

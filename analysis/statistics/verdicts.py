@@ -18,6 +18,8 @@ from bench.contract.verdicts import FASTER, SLOWER
 
 SAME, UNDECIDED = "same", "undecided"
 WORDS = (SLOWER, FASTER, SAME, UNDECIDED)
+#: The verdicts that say that there is a difference.
+DIFFERENT = (SLOWER, FASTER)
 
 #: Of the differences found in one table, no more than this share shall be chance (Benjamini and
 #: Hochberg, Journal of the Royal Statistical Society B 57(1), 1995).

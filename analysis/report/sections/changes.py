@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis import commands
-from analysis.answers.changes import list_all_differences, write_changes
+from analysis.answers.changes import list_differences, write_changes
 from analysis.environments.changes import Changes
-from analysis.environments.kernels import group_kernel_changes, select_silent_changes
+from analysis.environments.kernels import (
+    group_kernel_changes,
+    select_silent_changes,
+    split_kernel_changes,
+)
 from analysis.environments.upgrade import Upgrade
 from analysis.figures.changes import draw_changes
 from analysis.figures.rendering import Renderer
@@ -21,7 +25,8 @@ from analysis.statistics import verdicts
 from analysis.wording import format_milliseconds, format_number, format_percent
 
 _KEY, _TITLE, _TEMPLATE = "changes", "What changed", "changes.html.j2"
-#: Of the section's sentences, those that the answer has too: how many changed, and whether the answer turned.
+#: Of the section's sentences, those that the answer has too: how many changed, whether the answer turned, and
+#: the largest change.
 _IN_ANSWER = 3
 #: Of a case's columns, those that a summary has.
 _SUMMARY = ("id", "ratio", "interval", "verdict", "kernel_changes")
@@ -51,7 +56,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
             "sentences": sentences,
             "warnings": changes.warnings,
             "settle_with": upgrade.settle_with,
-            "differences": list_all_differences(changes.base, changes.new),
+            "differences": list_differences(changes.base, changes.new),
             "kernel_changes": group_kernel_changes(changes.cases),
             "silent_changes": select_silent_changes(changes.cases).to_dict("records"),
             "changes": changes,
@@ -136,7 +141,7 @@ def _write_row(row: Mapping[str, Any]) -> list[str]:
 
 def _list_details(row: Mapping[str, Any]) -> list[Detail]:
     details = [
-        *(Detail(f"another kernel: {words}") for words in filter(None, row["kernel_changes"].split("; "))),
+        *(Detail(f"another kernel: {words}") for words in split_kernel_changes(row["kernel_changes"])),
         Detail(f"{row['verdict']}: {verdicts.REASONS[row['reason_code']]}"),
         Detail(f"{row['base_runs']} runs before, {row['new_runs']} now"),
     ]

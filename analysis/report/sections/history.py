@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.answers.changes import list_all_differences
+from analysis.answers.changes import list_differences
 from analysis.environments.history import History, find_histories
 from analysis.environments.series import ONE_BY_ONE
 from analysis.environments.steps import summarize_steps
@@ -18,10 +18,8 @@ from bench.contract.fingerprint import are_one_machine
 
 def build_sections(study: Study, renderer: Renderer) -> list[Section]:
     """One for every series of environments, but for the two that *What changed* tells of."""
-    told = _find_told(study)
-    histories = [one for one in find_histories(study.everything) if one.series.fingerprints != told]
     sections: list[Section] = []
-    for history in histories:
+    for history in find_histories(study.everything, _find_told(study)):
         sections.append(_build_section(_name_section(history, sections), history, study, renderer))
     return sections
 
@@ -36,7 +34,7 @@ def _find_told(study: Study) -> set[str]:
 
 def _name_section(history: History, before: list[Section]) -> str:
     """Its key: what the environments are, with a number from the second of a kind on."""
-    if history.series.name == ONE_BY_ONE and not history.series.is_campaign:
+    if not history.series.is_campaign:
         return ONE_BY_ONE
     word = "releases" if history.are_releases else "environments"
     number = 1 + sum(section.key.partition("_")[0] == word for section in before)
@@ -56,7 +54,7 @@ def _build_section(key: str, history: History, study: Study, renderer: Renderer)
             "history": history,
             "rows": _list_rows(history),
             "steps": summarize_steps(history),
-            "differences": dict(_list_differences(history)),
+            "differences": _list_differences(history),
             "another_machine": another_machine,
         },
         figures=_render_figures(key, title, history, renderer),
@@ -72,13 +70,11 @@ def _name_other_machine(history: History, study: Study) -> str:
     return f"{newest['cores']} cores of {newest['cpu']}"
 
 
-def _list_differences(history: History) -> list[tuple[str, list[str]]]:
+def _list_differences(history: History) -> dict[str, list[str]]:
     """By environment, what differs from the one before."""
     pairs = zip(history.environments, history.environments[1:], strict=False)
-    return [
-        (label, list_all_differences(base, new))
-        for label, (base, new) in zip(history.labels[1:], pairs, strict=True)
-    ]
+    told = [list_differences(base, new) for base, new in pairs]
+    return dict(zip(history.labels[1:], told, strict=True))
 
 
 def _render_figures(key: str, title: str, history: History, renderer: Renderer) -> tuple[ReportFigure, ...]:
