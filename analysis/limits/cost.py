@@ -17,7 +17,7 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cache
 
-from bench.contract.cases import GROUPED, SPLIT, ConvCase
+from bench.contract.cases import CAUSAL, GROUPED, SPLIT, ConvCase
 from bench.contract.kernels import DENSE, DEPTHWISE, INPUT_GRADIENT, POINTWISE, list_roles
 
 
@@ -212,14 +212,15 @@ def _list_columns(case: ConvCase) -> tuple[int, ...]:
 def _list_positions(size: int, kernel: int, stride: int, dilation: int, padding: str) -> tuple[int, ...]:
     """o s - before + f d for every output o and tap f of one axis, where it lies inside [0, size).
 
-    s is the stride, d the dilation and ``before`` the padding in front, by TensorFlow's rules.
+    s is the stride, d the dilation and ``before`` the padding in front, by Keras's rules.
     """
     extent = (kernel - 1) * dilation + 1
-    if padding == "same":
-        outputs = -(-size // stride)
-        before = max((outputs - 1) * stride + extent - size, 0) // 2
-    else:
+    if padding == "valid":
         outputs = (size - extent) // stride + 1
         before = 0
+    else:
+        outputs = -(-size // stride)
+        needed = max((outputs - 1) * stride + extent - size, 0)
+        before = extent - 1 if padding == CAUSAL else needed // 2
     taps = [o * stride - before + f * dilation for o in range(outputs) for f in range(kernel)]
     return tuple(position for position in taps if 0 <= position < size)

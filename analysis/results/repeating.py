@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from analysis import commands
 from analysis.results.tables import MeasuredRun
+from bench.contract.case_ids import ASKED_BY_ID
 from bench.contract.cases import DTYPES, MODES, ConvCase
 from bench.contract.fingerprint import find_differences
 
@@ -15,20 +16,24 @@ _AXES = (("modes", MODES, "graph"), ("dtypes", DTYPES, "float32"))
 
 
 def write_measure_again(cases: Sequence[ConvCase], run: MeasuredRun) -> str:
-    """What measures ``cases`` alone once more, in the environment of ``run``."""
-    return _write_pytest([*_list_tests(cases), *_list_options(cases, run), "--benchmark-autosave"], run)
+    """What measures the comparisons of ``cases`` once more, in the environment of ``run``."""
+    return _write_pytest(["bench/bench_layers.py", *_ask_for(cases), "--benchmark-autosave"], run)
 
 
 def write_trace(cases: Sequence[ConvCase], run: MeasuredRun) -> str:
-    """What measures ``cases`` alone once more, and traces them."""
-    return _write_pytest(
-        [*_list_tests(cases), *_list_options(cases, run), "--profile", "all", "--benchmark-autosave"], run
-    )
+    """What measures the comparisons of ``cases`` once more, and traces them."""
+    words = ["bench/bench_layers.py", *_ask_for(cases), "--profile", "all", "--benchmark-autosave"]
+    return _write_pytest(words, run)
 
 
 def write_ceilings(cases: Sequence[ConvCase], run: MeasuredRun) -> str:
-    """What measures the ceilings that ``cases`` need."""
-    return _write_pytest(["bench/bench_ceilings.py", *_list_options(cases, run), "--benchmark-autosave"], run)
+    """What measures the ceilings that ``cases`` need: those of their devices, dtypes and modes."""
+    needed: dict[tuple[str, str], ConvCase] = {}
+    for case in cases:
+        for name in ("device", "dtype", "mode"):
+            needed.setdefault((name, getattr(case, name)), case)
+    words = ["bench/bench_ceilings.py", *_ask_for(needed.values()), "--benchmark-autosave"]
+    return _write_pytest(words, run)
 
 
 def write_campaign(base: MeasuredRun, new: MeasuredRun, cases: Sequence[ConvCase]) -> str:
@@ -49,12 +54,7 @@ def write_campaign(base: MeasuredRun, new: MeasuredRun, cases: Sequence[ConvCase
         settings += [f"{label}:{variable}={value}" for variable, value in variables.items()]
     for setting in settings:
         words += ["--set", setting]
-    words += _choose_shapes(new)
-    for option, values, usual in _AXES:
-        used = {getattr(case, option[:-1]) for case in cases} & set(values)
-        if len(used) == 1 and used != {usual}:
-            words += [f"--{option}", *used]
-    return shlex.join(words)
+    return shlex.join([*words, *(_ask_for(cases) if new.grid == ASKED_BY_ID else _choose_grid(cases, new))])
 
 
 def _name_interpreter(run: MeasuredRun, other: MeasuredRun) -> str:
@@ -82,27 +82,25 @@ def _list_variables(run: MeasuredRun) -> Mapping[str, str]:
     return variables
 
 
-def _list_tests(cases: Sequence[ConvCase]) -> list[str]:
-    return [f"bench/bench_layers.py::test_layer[{case.id}]" for case in cases]
+def _ask_for(cases: Iterable[ConvCase]) -> list[str]:
+    """The options that measure ``cases``, by what tables call their comparisons."""
+    ids = [case.comparison if case.is_dense or case.is_separable else case.id for case in cases]
+    return ["--case", ",".join(dict.fromkeys(ids))]
 
 
-def _list_options(cases: Sequence[ConvCase], run: MeasuredRun) -> list[str]:
-    """The options by which ``run`` came to measure ``cases``."""
-    words = _choose_shapes(run)
-    for name, values, usual in _AXES:
-        used = [value for value in values if any(getattr(case, name[:-1]) == value for case in cases)]
-        if used != [usual]:
-            words += [f"--{name}", ",".join(used)]
+def _choose_grid(cases: Sequence[ConvCase], run: MeasuredRun) -> list[str]:
+    """The options by which ``run`` came to measure ``cases``, which may be many."""
+    words = []
+    name = run.shapes or run.grid
+    if name:
+        # Older files name a shapes file where newer ones name a grid.
+        is_file = run.shapes or "." in name or "/" in name
+        words += ["--shapes" if is_file else "--grid", name]
+    for option, values, usual in _AXES:
+        used = {getattr(case, option[:-1]) for case in cases} & set(values)
+        if len(used) == 1 and used != {usual}:
+            words += [f"--{option}", *used]
     return words
-
-
-def _choose_shapes(run: MeasuredRun) -> list[str]:
-    if run.shapes:
-        return ["--shapes", run.shapes]
-    if not run.grid:
-        return []
-    # Older files name a shapes file where newer ones name a grid.
-    return ["--shapes", run.grid] if "." in run.grid or "/" in run.grid else ["--grid", run.grid]
 
 
 def _write_pytest(words: list[str], run: MeasuredRun) -> str:

@@ -22,7 +22,9 @@ MODES = ("eager", "graph", "xla")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 #: How a GPU's convolutions may compute float32: products of eleven bits, sums of 24. Of ceilings only.
 TENSORFLOAT32 = "tensorfloat32"
-PADDINGS = ("same", "valid")
+#: *causal* pads in front alone, so that no output sees what comes after it: of 1-D layers.
+CAUSAL = "causal"
+PADDINGS = ("same", "valid", CAUSAL)
 DATA_FORMATS = ("channels_last", "channels_first")
 
 #: Why a case was not measured: the framework refuses it, computes something else, or it ended the process.
@@ -136,6 +138,8 @@ class ConvCase:
             and (self.height, self.kernel_size[0], self.strides[0], self.dilation_rate[0]) != (1,) * 4
         ):
             raise ValueError("a 1-D layer has height, kernel height, stride height and dilation height 1")
+        if self.padding == CAUSAL and not self.is_1d:
+            raise ValueError(f"padding {CAUSAL!r} is for 1-D layers, not for a {self.layer}")
         if self.padding == "valid":
             for axis, size, extent in (
                 ("height", self.height, self.dilated_kernel[0]),
@@ -171,13 +175,13 @@ class ConvCase:
 
     @property
     def output_size(self) -> tuple[int, int]:
-        """(height, width) of the output, by TensorFlow's rules for 'same' and 'valid'."""
+        """(height, width) of the output, by Keras's rules for each padding."""
         return self._output_extent(self.height, axis=0), self._output_extent(self.width, axis=1)
 
     def _output_extent(self, size: int, axis: int) -> int:
-        if self.padding == "same":
-            return -(-size // self.strides[axis])  # rounded up
-        return (size - self.dilated_kernel[axis]) // self.strides[axis] + 1
+        if self.padding == "valid":
+            return (size - self.dilated_kernel[axis]) // self.strides[axis] + 1
+        return -(-size // self.strides[axis])  # rounded up
 
     @property
     def shape(self) -> str:

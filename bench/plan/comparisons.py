@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.contract.cases import DIRECTIONS, SEPARABLE_OF, ConvCase, split_parts
+from bench.contract.cases import DIRECTIONS, FIELDS, SEPARABLE_OF, ConvCase, split_parts
 
 
 @dataclass(frozen=True)
 class Shape:
     """One geometry, before directions, modes, devices and dtypes are chosen.
 
-    ``fields`` are fields of :class:`ConvCase`. A direction, mode or dtype among them is pinned: the
+    ``fields`` are fields of :class:`ConvCase`. A direction, mode, dtype or device among them is pinned: the
     shape is measured with that value or not at all.
     """
 
@@ -25,6 +25,8 @@ class Shape:
     parts: bool = False
     #: Measure the dense layer against a second copy of itself: the noise of this machine.
     control: bool = False
+    #: Measure this layer alone, and no comparison: a part, or another way to write one.
+    alone: str | None = None
     #: Its training tells a story that a reader should have: traced by default, its remedies measured.
     telling: bool = False
 
@@ -78,6 +80,13 @@ def expand(shapes: Iterable[Shape], axes: Axes) -> tuple[Comparison, ...]:
     return tuple(comparisons.values())
 
 
+def pin_case(case: ConvCase) -> Shape:
+    """The shape whose comparison is that of ``case``; where it belongs to none, ``case`` alone."""
+    fields = {name: getattr(case, name) for name in FIELDS if name != "layer"}
+    is_compared = case.is_dense or case.is_separable
+    return Shape(fields, is_1d=case.is_1d, control=is_compared, alone=None if is_compared else case.layer)
+
+
 def _choose_values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
     """The values of the field ``name`` that ``shape`` is measured with; empty where it is left out."""
     values = getattr(axes, AXIS_OF[name])
@@ -90,7 +99,13 @@ def _choose_values(shape: Shape, axes: Axes, name: str) -> Sequence[str]:
 
 
 def _compare_layers(shape: Shape, settings: Mapping[str, str]) -> Comparison:
-    """The comparison of a dense and a separable layer of ``shape``, with the parts that it asks for."""
+    """The comparison of a dense and a separable layer of ``shape``, with the parts that it asks for.
+
+    Of a shape that is measured alone, its one case.
+    """
+    if shape.alone:
+        case = ConvCase(layer=shape.alone, **{**shape.fields, **settings})
+        return Comparison(id=case.comparison, cases=(case,), name=shape.name)
     dense_layer = "conv1d" if shape.is_1d else "conv2d"
     dense = ConvCase(layer=dense_layer, **{**shape.fields, **settings})
     separable = replace(dense, layer=SEPARABLE_OF[dense_layer])

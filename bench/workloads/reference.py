@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.contract.cases import GROUPED, SPLIT, ConvCase
+from bench.contract.cases import CAUSAL, GROUPED, SPLIT, ConvCase
 from bench.workloads.layers import SEED, compute_tensor_shape
 
 #: An activation and its gradient: from the values before it and the gradient after it, all float64 arrays in
@@ -186,10 +186,13 @@ class _Stage:
     def _compute_padding(self, x: np.ndarray) -> list[tuple[int, int]]:
         """What is added before and after the rows, and the columns.
 
-        TensorFlow's rule for "same": as little as is needed, the odd one at the end.
+        TensorFlow's rule for "same": as little as is needed, the odd one at the end. "causal" adds all that
+        the kernel spans but one in front.
         """
         if self.padding == "valid":
             return [(0, 0), (0, 0)]
+        if self.padding == CAUSAL:
+            return [(extent - 1, 0) for extent in self._compute_extents()]
         added = []
         for size, extent, stride in zip(x.shape[1:3], self._compute_extents(), self.strides, strict=True):
             outputs = -(-size // stride)

@@ -66,6 +66,20 @@ def test_outputs_and_gradients_are_numpys_in_every_mode_and_direction(layer, mod
     agrees(case_of(layer, mode=mode, direction=direction))
 
 
+@pytest.mark.parametrize("layer", LAYERS[-2:])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("options", [{"strides": (1, 2)}, {"dilation_rate": (1, 3)}], ids=str)
+def test_causal_outputs_and_gradients_are_numpys_where_keras_has_them(layer, direction, options):
+    import keras  # after FRAMEWORK, which chooses its backend
+
+    case = dataclasses.replace(case_of(layer, direction=direction), padding="causal", **options)
+    if case.is_separable and not keras.__version__.startswith("2."):
+        with pytest.raises(Unsupported, match=r"^Keras: SeparableConv1D has no padding 'causal' here$"):
+            agrees(case)
+        return
+    agrees(case)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layer", LAYERS[:2])
 def test_outputs_and_gradients_are_numpys_in_every_dtype(layer, dtype):

@@ -36,6 +36,21 @@ TINY = st.builds(
     strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     padding=st.just("valid"),
 )
+TINY_1D = st.builds(
+    ConvCase,
+    layer=st.sampled_from(["conv1d", "separable_conv1d"]),
+    height=st.just(1),
+    width=st.integers(1, 6),
+    batch=st.integers(1, 2),
+    in_channels=st.integers(1, 3),
+    filters=st.integers(1, 3),
+    kernel_size=st.tuples(st.just(1), st.integers(1, 4)),
+    strides=st.tuples(st.just(1), st.integers(1, 3)),
+    dilation_rate=st.tuples(st.just(1), st.integers(1, 2)),
+    padding=st.sampled_from(["same", "causal"]),
+    depth_multiplier=st.integers(1, 2),
+    use_bias=st.booleans(),
+)
 
 
 def brute_force(case, channels, outputs_a_channel, dense):
@@ -46,6 +61,8 @@ def brute_force(case, channels, outputs_a_channel, dense):
         for axis, (size, out) in enumerate(zip((case.height, case.width), case.output_size, strict=True)):
             total = max((out - 1) * case.strides[axis] + case.dilated_kernel[axis] - size, 0)
             before[axis] = total // 2
+    if case.padding == "causal":
+        before[1] = (case.kernel_size[1] - 1) * case.dilation_rate[1]
     nominal = effective = 0
     for y, x, f, g in np.ndindex(out_height, out_width, *case.kernel_size):
         row = y * case.strides[0] - before[0] + f * case.dilation_rate[0]
@@ -58,9 +75,9 @@ def brute_force(case, channels, outputs_a_channel, dense):
 
 
 @settings(max_examples=150, deadline=None)
-@given(TINY)
+@given(TINY | TINY_1D)
 def test_multiplications_match_counting_by_loops(case):
-    if case.layer == "conv2d":
+    if case.is_dense:
         nominal, effective, outputs = brute_force(case, case.in_channels, case.filters, dense=True)
     else:
         nominal, effective, middle = brute_force(case, case.in_channels, case.depth_multiplier, dense=False)
@@ -138,6 +155,14 @@ def test_the_articles_multiplications_are_reproduced():
     dense = ConvCase(batch=1, height=15, width=15, in_channels=3, filters=10, padding="valid", use_bias=False)
     assert cost.count_nominal_macs(dense) == 45_630 == 4_563 * 10
     assert cost.count_nominal_macs(dataclasses.replace(dense, layer="separable_conv2d")) == 9_633
+
+
+def test_causal_padding_has_as_many_taps_as_lie_at_the_start_or_before_it():
+    case = ConvCase("conv1d", height=1, width=8, kernel_size=(1, 3), dilation_rate=(1, 2), padding="causal")
+    # Eight outputs of three taps; the first two outputs lose two taps each, the next two one.
+    assert cost.count_nominal_taps(case) == 24
+    assert cost.count_effective_taps(case) == 24 - 2 * 2 - 2 * 1
+    assert cost.count_covered_pixels(case) == 8
 
 
 def test_padding_takes_the_known_share_of_the_multiplications():

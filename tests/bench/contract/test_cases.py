@@ -75,6 +75,18 @@ def test_output_size_counts_the_windows_that_fit(case):
         assert valid.output_size == (len(starts[0]), len(starts[1]))
 
 
+@given(SIZES, st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
+def test_causal_output_counts_the_windows_that_fit_behind_the_zeros(width, kernel, stride, dilation):
+    case = ConvCase(
+        "conv1d", height=1, width=width, kernel_size=(1, kernel), strides=(1, stride),
+        dilation_rate=(1, dilation), padding="causal",
+    )  # fmt: skip
+    zeros = (kernel - 1) * dilation
+    starts = [start for start in range(0, zeros + width, stride) if start + zeros < zeros + width]
+    assert case.output_size == (1, len(starts))
+    assert "-causal" in case.id
+
+
 def test_a_forward_case_has_no_gradients_to_leave_out():
     assert ConvCase(input_gradient=False) == ConvCase(input_gradient=True)
     assert ConvCase(direction="train", input_gradient=False) != ConvCase(direction="train")
@@ -92,6 +104,7 @@ def test_a_forward_case_has_no_gradients_to_leave_out():
         ({"height": 4, "kernel_size": (5, 5), "padding": "valid"}, "spans 5 does not fit into height 4"),
         ({"width": 4, "kernel_size": (3, 3), "dilation_rate": (2, 2), "padding": "valid"}, "spans 5"),
         ({"layer": "conv1d"}, "a 1-D layer has height"),
+        ({"padding": "causal"}, "padding 'causal' is for 1-D layers, not for a conv2d"),
         ({"layer": "pointwise_conv2d"}, "a pointwise layer has a 1x1 kernel"),
         ({"layer": "depthwise_conv2d", "filters": 7}, "has 64 filters, not 7"),
     ],

@@ -39,6 +39,13 @@ def test_a_shape_may_choose_the_pair_and_pin_direction_mode_and_dtype(tmp_path):
     ]
 
 
+def test_a_layer_of_one_dimension_may_be_causal(tmp_path):
+    text = "layer,width,dilation_rate,padding\nconv1d,99,4,causal\n"
+    (shape,) = read_shapes(write(tmp_path, text))
+    (comparison,) = expand([shape], Axes(("CPU:0",), directions=("train",)))
+    assert comparison.id == "train-8x99x64-f64-k3-1d-causal-d4"
+
+
 def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     assert read_shapes(write(tmp_path, "\ufeffname,batch\na,2\n"))[0].name == "a"
 
@@ -56,6 +63,7 @@ def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_first_column(tmp_path)
         ("kernel_size\n3x3x3\n", "line 2, column 'kernel_size': must be one number or two"),
         ("use_bias\nperhaps\n", "line 2, column 'use_bias': must be true or false"),
         ("height,kernel_size,padding\n3,5,valid\n", "line 2: with padding 'valid' a kernel that spans 5"),
+        ("padding\ncausal\n", "line 2: padding 'causal' is for 1-D layers, not for a conv2d"),
         ('name\n"a\n', "line 2: "),
     ],
 )

@@ -22,19 +22,25 @@ OPTIONS = [
     {"use_bias": False},
     {"data_format": "channels_first"},
 ]
+#: Of 1-D layers alone.
+CAUSAL = [
+    {"padding": "causal"},
+    {"padding": "causal", "kernel_size": (1, 4), "dilation_rate": (1, 3), "strides": (1, 1)},
+    {"padding": "causal", "data_format": "channels_first", "activation": "relu"},
+]
 KINDS = ["conv2d", "separable_conv2d", "depthwise_conv2d", "pointwise_conv2d", "conv1d", "separable_conv1d"]
 
 
 def case_of(layer, **fields):
-    case = ConvCase(**fields)
+    between = {"filters": ConvCase.in_channels * fields.get("depth_multiplier", 1)}
     special = {
-        "depthwise_conv2d": {"filters": case.in_channels * case.depth_multiplier},
-        GROUPED: {"filters": case.in_channels * case.depth_multiplier},
+        "depthwise_conv2d": between,
+        GROUPED: between,
         "pointwise_conv2d": {"kernel_size": (1, 1)},
         "conv1d": {"height": 1, "kernel_size": (1, 3), "strides": (1, 2)},
         "separable_conv1d": {"height": 1, "kernel_size": (1, 3), "strides": (1, 2)},
     }.get(layer, {})
-    return find_small_case(ConvCase(layer=layer, **{**fields, **special}))
+    return find_small_case(ConvCase(layer=layer, **{**special, **fields}))
 
 
 def shapes_of(case):
@@ -66,6 +72,8 @@ def by_definition(case, x, weights):
         for axis, size in enumerate((case.height, case.width)):
             needed = (case.output_size[axis] - 1) * stride[axis] + case.dilated_kernel[axis] - size
             before[axis] = max(needed, 0) // 2
+    if case.padding == "causal":
+        before[1] = (case.kernel_size[1] - 1) * dilation[1]
     y = np.zeros((len(x), height, width, kernel.shape[-1]))
     for n, i, j, k in np.ndindex(*y.shape):
         for a, b, c in np.ndindex(*kernel.shape[:3]):
@@ -86,6 +94,26 @@ def test_the_forward_pass_follows_the_definition(options):
     np.testing.assert_allclose(found, by_definition(case, given.x, given.weights), atol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{}, *CAUSAL[:2]], ids=str)
+def test_one_dimension_follows_the_definition_as_two_do(options):
+    case = case_of("conv1d", **options, use_bias=False)
+    given = given_to(case)
+    (found,) = compute_expected(case, given)
+    defined = by_definition(case, given.x[:, None], [given.weights[0][None]])
+    np.testing.assert_allclose(found[:, None], defined, atol=1e-12)
+
+
+def test_no_output_of_a_causal_layer_sees_what_comes_after_it():
+    case = case_of("separable_conv1d", **CAUSAL[1])
+    given = given_to(case)
+    before = compute_expected(case, given)[0]
+    x = given.x.copy()
+    x[:, 2] += 1
+    after = compute_expected(case, dataclasses.replace(given, x=x))[0]
+    assert (before[:, :2] == after[:, :2]).all()
+    assert (before[:, 2] != after[:, 2]).any()
+
+
 def test_a_depthwise_layer_is_a_dense_one_with_a_diagonal_kernel():
     case = case_of("depthwise_conv2d", depth_multiplier=2, use_bias=False)
     given = given_to(case)
@@ -102,6 +130,7 @@ def test_a_depthwise_layer_is_a_dense_one_with_a_diagonal_kernel():
     [
         *itertools.product(("conv2d", "separable_conv2d"), OPTIONS),
         *((layer, {}) for layer in KINDS[2:]),
+        *itertools.product(("conv1d", "separable_conv1d"), CAUSAL),
         (GROUPED, {}),
         (GROUPED, {"depth_multiplier": 2}),
         (SPLIT, {"depth_multiplier": 3}),

@@ -57,6 +57,15 @@ def test_an_image_smaller_than_its_kernel_stays_as_it_is():
     assert (relative.height, relative.width) == (1, 2)
 
 
+def test_a_causal_relative_is_small_and_causal():
+    case = ConvCase(
+        "conv1d", height=1, width=16000, kernel_size=(1, 3), dilation_rate=(1, 2), padding="causal"
+    )
+    relative = find_small_case(case)
+    assert (relative.padding, relative.dilation_rate) == ("causal", (1, 2))
+    assert relative.batch * relative.width * relative.in_channels < 1000
+
+
 def test_an_image_as_wide_as_it_has_filters_has_a_relative_that_is_too():
     case = ConvCase(batch=2, height=64, width=64, in_channels=64, filters=64, data_format="channels_first")
     relative = find_small_case(case)
