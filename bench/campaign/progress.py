@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.session.progress import EVERY_SECONDS, format_minutes
+from bench.wiring.progress import EVERY_SECONDS, format_minutes
 
 
 class CampaignProgress:

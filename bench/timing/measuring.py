@@ -6,9 +6,10 @@ people expect. But lock-step needs all layers of a comparison at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.contract.cases import ConvCase
 from bench.machine.disturbance import Disturbance, Reading
@@ -18,7 +19,6 @@ from bench.processes.turns import Turns
 from bench.timing.lockstep import (
     Budget,
     Clock,
-    Samples,
     compute_paired_ratio,
     measure_in_lockstep,
     stop_when_enough,
@@ -34,8 +34,8 @@ Prepare = Callable[[ConvCase], Workload]
 class Measurements:
     """Measures whatever a test asks for, or takes it up from the journal.
 
-    It holds the outcomes of one comparison at a time: the workloads of the one before are let go, for their
-    memory is needed.
+    It holds the outcomes of one comparison or group at a time: the workloads of the one before are let go,
+    for their memory is needed.
     """
 
     prepare: Prepare
@@ -50,22 +50,38 @@ class Measurements:
     turns: Turns | None = None
     #: Where each comparison stands in the order of measuring, by its id: what turns are taken by.
     places: Mapping[str, int] = field(default_factory=dict)
-    _comparison: Comparison | None = None
-    _outcomes: dict[ConvCase, Outcome] = field(default_factory=dict)
+    #: What was measured last, a comparison or the name of a group, and its outcomes by name.
+    _held: Comparison | str | None = None
+    _outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def measure_case(self, comparison: Comparison, case: ConvCase) -> Outcome:
         """The outcome of ``case``, measured now with all selected cases of its comparison, or before.
 
         Raises what preparing this case raised; another case's error does not touch this one.
         """
-        if comparison is not self._comparison or case not in self._outcomes:
+        if comparison is not self._held or case.id not in self._outcomes:
             self._let_go()
-            self._comparison = comparison
             self._outcomes = self._measure_comparison(comparison)
-        outcome = self._outcomes[case]
+            self._held = comparison
+        outcome = self._outcomes[case.id]
         if outcome.error:
             raise outcome.error
         return outcome
+
+    def measure_group(
+        self, name: str, prepares: Mapping[str, Callable[[], Workload]], device: str
+    ) -> Mapping[str, Outcome]:
+        """The outcomes of workloads that take turns on ``device``, by name, each paired with the first.
+
+        ``name`` says what the group is. What cannot be prepared holds the error; the others are measured.
+        """
+        if name != self._held:
+            self._let_go()
+            self._outcomes = self._take_up_or_measure(
+                name, prepares, lambda: self._measure_members(name, prepares, device)
+            )
+            self._held = name
+        return self._outcomes
 
     def measure_against(self, base: ConvCase, case: ConvCase) -> Outcome:
         """The outcome of ``case``, measured in lock-step with ``base``, which it is paired with.
@@ -108,8 +124,8 @@ class Measurements:
         return Outcome(workload=workload, settling=settling)
 
     def _let_go(self) -> None:
-        """Forget the comparison that was measured last, so that its workloads' memory is free."""
-        self._comparison = None
+        """Forget what was measured last, so that its workloads' memory is free."""
+        self._held = None
         self._outcomes = {}
 
     def _measure_once(self, name: str, measure: Callable[[], Outcome]) -> Outcome:
@@ -124,14 +140,20 @@ class Measurements:
         self.journal.keep(name, outcome.as_dict(), has_samples=outcome.samples is not None)
         return outcome
 
-    def _measure_comparison(self, comparison: Comparison) -> dict[ConvCase, Outcome]:
-        """The outcomes of all selected cases of ``comparison``, from the journal or measured now."""
-        cases = [case for case in comparison.cases if case in self.selected]
-        name = " with ".join(case.id for case in cases)
+    def _measure_comparison(self, comparison: Comparison) -> dict[str, Outcome]:
+        """The outcomes of all selected cases of ``comparison``, from the journal or measured now, by id."""
+        cases = {case.id: case for case in comparison.cases if case in self.selected}
+        name = " with ".join(cases)
+        return self._take_up_or_measure(name, cases, lambda: self._measure_layers(comparison, cases, name))
+
+    def _take_up_or_measure(
+        self, name: str, keys: Iterable[str], measure: Callable[[], dict[str, Outcome]]
+    ) -> dict[str, Outcome]:
+        """The outcomes that the journal keeps of ``name``; else those of ``measure``, which are kept."""
         kept = self.journal.take_up(name) if self.journal else None
         if kept is not None:
-            return {case: Outcome.from_dict(kept[case.id]) for case in cases}
-        outcomes = self._measure_together(comparison, cases, name)
+            return {key: Outcome.from_dict(kept[key]) for key in keys}
+        outcomes = measure()
         # An error of another kind may not come again, so nothing is kept: whoever resumes tries again.
         can_be_kept = all(
             outcome.error is None or name_lasting_error(outcome.error) for outcome in outcomes.values()
@@ -139,59 +161,76 @@ class Measurements:
         if self.journal and can_be_kept:
             self.journal.keep(
                 name,
-                {case.id: outcome.as_dict() for case, outcome in outcomes.items()},
+                {key: outcome.as_dict() for key, outcome in outcomes.items()},
                 has_samples=any(outcome.samples is not None for outcome in outcomes.values()),
             )
         return outcomes
 
-    def _measure_together(
-        self, comparison: Comparison, cases: Sequence[ConvCase], name: str
-    ) -> dict[ConvCase, Outcome]:
+    def _measure_layers(
+        self, comparison: Comparison, cases: Mapping[str, ConvCase], name: str
+    ) -> dict[str, Outcome]:
         """Measure ``cases`` of ``comparison`` in lock-step, with a copy of the dense layer as a control."""
         together = None
         if self.turns:
             together = self.turns.arrive(self.places.get(comparison.id, 0), len(self.places))
-        outcomes = {case: self._prepare_case(case) for case in cases}
-        ready = {case: outcome for case, outcome in outcomes.items() if outcome.error is None}
-        calls = [outcome.workload.call for outcome in ready.values()]
-        if not calls:
-            return outcomes
-        dense = next((case for case in ready if case.is_dense), None)
+        outcomes = {key: self._prepare(key, partial(self.prepare, case)) for key, case in cases.items()}
+        ready = _select_ready(outcomes)
+        dense = next((key for key in ready if cases[key].is_dense), None)
+        copies = []
         if comparison.control and dense:
-            copy = self._prepare_case(dense)
-            if copy.error is None:
-                calls.append(copy.workload.call)
+            copies = [self._prepare(dense, partial(self.prepare, cases[dense]))]
+        members = [*ready.values(), *(copy for copy in copies if copy.error is None)]
         try:
-            with self._record_running(name):
-                samples, disturbance = self._measure_calls(calls, cases[0].device)
+            self._measure_ready(name, members, comparison.cases[0].device)
         except Died as error:
-            return {case: Outcome(error=error) for case in cases}
-        # A control's samples come last, and have no outcome of their own.
-        for outcome, taken in zip(ready.values(), samples, strict=False):
-            outcome.samples = taken
-            outcome.disturbance = disturbance
+            return {key: Outcome(error=error) for key in cases}
+        for outcome in ready.values():
             outcome.together = together
         if dense:
-            _pair_with_dense(ready, dense, copies=samples[len(ready) :])
+            pairs = {
+                key: outcome for key, outcome in ready.items() if key == dense or cases[key].is_separable
+            }
+            _pair_with_dense(pairs, dense, members[len(ready) :])
         return outcomes
 
-    def _measure_calls(
-        self, calls: Sequence[Callable[[], object]], device: str
-    ) -> tuple[list[Samples], Disturbance]:
-        """The samples of ``calls``, and what disturbed the machine while they were taken."""
-        wait_for_turn = self.turns.wait_for_turn if self.turns else stop_when_enough
-        start = Reading.now(device)
-        samples = measure_in_lockstep(calls, self.budget, self.clock, wait_for_turn)
-        return samples, Disturbance.between(start, Reading.now(device))
-
-    def _prepare_case(self, case: ConvCase) -> Outcome:
-        """The outcome of ``case``: settled and without samples, or the error that preparing it raised."""
+    def _measure_members(
+        self, name: str, prepares: Mapping[str, Callable[[], Workload]], device: str
+    ) -> dict[str, Outcome]:
+        """Measure what ``prepares`` make in lock-step, and pair each with the first."""
+        outcomes = {key: self._prepare(f"{name}: {key}", prepare) for key, prepare in prepares.items()}
+        ready = _select_ready(outcomes)
         try:
-            with self._record_running(case.id):
-                return self.settle_workload(self.prepare(case))
+            self._measure_ready(name, list(ready.values()), device)
+        except Died as error:
+            return {key: Outcome(error=error) for key in prepares}
+        base = ready.get(next(iter(prepares)))
+        if base:
+            for outcome in ready.values():
+                outcome.paired = compute_paired_ratio(outcome.samples, base.samples)
+        return outcomes
+
+    def _measure_ready(self, name: str, members: Sequence[Outcome], device: str) -> None:
+        """Give ``members``, which have settled, their samples, and what disturbed the machine meanwhile."""
+        if not members:
+            return
+        calls = [member.workload.call for member in members]
+        wait_for_turn = self.turns.wait_for_turn if self.turns else stop_when_enough
+        with self._record_running(name):
+            start = Reading.now(device)
+            samples = measure_in_lockstep(calls, self.budget, self.clock, wait_for_turn)
+            disturbance = Disturbance.between(start, Reading.now(device))
+        for member, taken in zip(members, samples, strict=True):
+            member.samples = taken
+            member.disturbance = disturbance
+
+    def _prepare(self, name: str, prepare: Callable[[], Workload]) -> Outcome:
+        """The outcome of ``name``: settled and without samples, or the error that preparing it raised."""
+        try:
+            with self._record_running(name):
+                return self.settle_workload(prepare())
         except JournalError:
             raise
-        except Exception as error:  # whatever it is, the case's own test raises it again
+        except Exception as error:  # whatever it is, its own test raises it again
             return Outcome(error=error)
 
     @contextmanager
@@ -210,14 +249,16 @@ class Measurements:
             self.journal.leave(name)
 
 
-def _pair_with_dense(
-    outcomes: Mapping[ConvCase, Outcome], dense: ConvCase, copies: Sequence[Samples]
-) -> None:
+def _select_ready(outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """Those that could be prepared."""
+    return {key: outcome for key, outcome in outcomes.items() if outcome.error is None}
+
+
+def _pair_with_dense(outcomes: Mapping[str, Outcome], dense: str, copies: Sequence[Outcome]) -> None:
     """Give the outcomes their ratios to ``dense``, and that of ``dense`` the ratio of its copy to itself."""
     base = outcomes[dense].samples
-    separable = [case for case in outcomes if case.is_separable]
-    if separable:
-        for case in [*separable, dense]:
-            outcomes[case].paired = compute_paired_ratio(outcomes[case].samples, base)
+    if len(outcomes) > 1:
+        for outcome in outcomes.values():
+            outcome.paired = compute_paired_ratio(outcome.samples, base)
     for copy in copies:
-        outcomes[dense].control = compute_paired_ratio(copy, base)
+        outcomes[dense].control = compute_paired_ratio(copy.samples, base)

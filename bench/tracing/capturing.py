@@ -22,13 +22,13 @@ from pathlib import Path
 from bench.contract.cases import ConvCase
 from bench.contract.trace_folder import CAPTURE
 from bench.frameworks.loading import choose_backend
-from bench.tracing.job import PRIMITIVES, TRACE, XLA_DUMP, Job
+from bench.tracing.job import PRIMITIVES, TRACE, XLA_DUMP, Job, NetworkJob
 
 _TIMEOUT_SECONDS = 600
 #: A child that dies or hangs costs no more cases than this.
 _CASES_A_CHILD = 20
 #: One operation after the other.
-_SERIAL = {"TF_NUM_INTEROP_THREADS": "1"}
+SERIAL = {"TF_NUM_INTEROP_THREADS": "1"}
 
 
 class ProfilingError(RuntimeError):
@@ -61,9 +61,9 @@ def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]
     """
     with tempfile.TemporaryDirectory() as dump:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} --xla_dump_hlo_as_text"
-        _run_children(TRACE, cases, folder, {**_SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell)
+        _run_children(TRACE, cases, folder, {**SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell)
     logged = [case for case in cases if _calls_onednn(case)]
-    _run_children(PRIMITIVES, logged, folder, {**_SERIAL, "ONEDNN_VERBOSE": "1"}, tell)
+    _run_children(PRIMITIVES, logged, folder, {**SERIAL, "ONEDNN_VERBOSE": "1"}, tell)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
 
 
@@ -86,16 +86,16 @@ def _run_children(
     """Capture ``kind`` of ``cases``, some in each child, which starts with ``variables`` set."""
     for first in range(0, len(cases), _CASES_A_CHILD):
         some = tuple(cases[first : first + _CASES_A_CHILD])
-        problem = run_child(Job(kind, str(folder), some), variables)
+        problem = run_child("bench.tracing.child", Job(kind, str(folder), some), variables)
         if problem:
             tell(problem)
 
 
-def run_child(job: Job, variables: Mapping[str, str]) -> str | None:
-    """Run one child with ``variables`` set; returns a sentence about what went wrong, if anything did."""
+def run_child(module: str, job: Job | NetworkJob, variables: Mapping[str, str]) -> str | None:
+    """Have ``module`` do ``job`` in a child with ``variables`` set; returns a sentence on what went wrong."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "bench.tracing.child"],
+            [sys.executable, "-m", module],
             input=job.to_json(),
             env={**os.environ, **variables},
             text=True,

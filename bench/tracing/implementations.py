@@ -85,7 +85,7 @@ def _log_once(cases: Sequence[ConvCase], folder: Path) -> dict[ConvCase, str]:
     shares = [cases[first::count] for first in range(count)]
     jobs = [Job(PRIMITIVES, str(folder), tuple(share), steps=1) for share in shares]
     with ThreadPoolExecutor(len(jobs)) as pool:
-        problems = pool.map(lambda job: capturing.run_child(job, _VARIABLES), jobs)
+        problems = pool.map(lambda job: capturing.run_child("bench.tracing.child", job, _VARIABLES), jobs)
     return {
         case: problem or "its child did not log it"
         for job, problem in zip(jobs, problems, strict=True)

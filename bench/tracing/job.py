@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 
@@ -36,3 +37,41 @@ class Job:
         fields = json.loads(text)
         cases = tuple(ConvCase.from_dict(case) for case in fields["cases"])
         return cls(fields["kind"], fields["folder"], cases, fields["steps"])
+
+
+@dataclass(frozen=True)
+class NetworkTarget:
+    """A variant of a network in one direction, and the folder for its trace; ``changed`` are its layers."""
+
+    folder: str
+    variant: str
+    direction: str
+    mode: str
+    device: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NetworkJob:
+    """What a child traces of the network that ``model`` names; the fields are those of the command line."""
+
+    model: str
+    batch: int
+    input_shapes: tuple[tuple[int, ...], ...]
+    unsafe: bool
+    targets: tuple[NetworkTarget, ...]
+    #: What this captures, in words.
+    kind: str = "traces of the network"
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> NetworkJob:
+        """The inverse of :meth:`to_json`."""
+        fields = json.loads(text)
+        targets = tuple(
+            NetworkTarget(**{**target, "changed": tuple(target["changed"])}) for target in fields["targets"]
+        )
+        shapes = tuple(tuple(shape) for shape in fields["input_shapes"])
+        return cls(**{**fields, "input_shapes": shapes, "targets": targets})

@@ -8,9 +8,9 @@ from bench.contract.cases import ConvCase
 from bench.contract.trace_folder import STEP_NAME
 from bench.tracing import capturing, child
 from bench.tracing.capturing import ProfilingError
-from bench.tracing.child import STEPS, count_affordable_steps
 from bench.tracing.choosing import choose_cases, parse_choice
 from bench.tracing.job import Job
+from bench.tracing.recording import STEPS, count_affordable_steps
 
 FORWARD, TRAIN = ConvCase(), ConvCase(direction="train")
 CASES = [

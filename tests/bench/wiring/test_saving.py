@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from bench.session.saving import Saving, prevent_saving
+from bench.wiring.saving import Saving, prevent_saving
 
 
 def saver(**how):

@@ -14,6 +14,8 @@ ID_PARAMETERS = {
     "remedy_id": "remedies",
     "contrast_id": "contrasts",
     "training_id": "trainings",
+    "block_id": "blocks",
+    "network_id": "networks",
 }
 #: What every row says of what it measured, as its parameters in pytest-benchmark's words: rows can be grouped
 #: by them, ``--benchmark-group-by=param:direction``. pytest-benchmark needs each of them in all rows.

@@ -8,7 +8,7 @@ import pytest
 from pytest_benchmark import cli
 
 from analysis.results.files import find_files
-from bench.session.parameters import ROW_PARAMETERS
+from bench.wiring.parameters import ROW_PARAMETERS
 from tests.bench.session.test_end_to_end import pytest_bench
 
 MADE_RUNS = ("-p", "tests.bench.session.made_runs")

@@ -1,4 +1,4 @@
-from bench.session.progress import CaseProgress
+from bench.wiring.progress import CaseProgress
 
 
 def test_progress_is_told_now_and_then_with_the_time_left():

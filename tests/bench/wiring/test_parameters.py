@@ -4,7 +4,7 @@ import pytest
 
 from bench.contract.cases import ConvCase
 from bench.plan.ceilings import Ceiling
-from bench.session.parameters import ROW_PARAMETERS, check_grouping, describe_row, find_repeated
+from bench.wiring.parameters import ROW_PARAMETERS, check_grouping, describe_row, find_repeated
 
 
 def made_test(nodeid, **parameters):

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from bench.machine.advice import warn_of_machine
+from bench.networks.rows import describe_inputs
 from bench.session.run import Run
 
 
@@ -18,9 +19,17 @@ def list_header_lines(run: Run) -> list[str]:
     return [
         f"environment {facts['fingerprint']}: {facts['backend']} {facts.get(facts['backend'], '')}, "
         f"Keras {facts['keras']}, oneDNN {facts['onednn']}, {facts['cores']} cores of {facts['cpu']}",
-        f"grid {run.grid}: {comparisons} comparisons, {cases} cases, shuffled by seed {run.seed}",
+        f"{_name_measured(run)}: {comparisons} comparisons, {cases} cases, shuffled by seed {run.seed}",
         *(f"warning: {text}" for text in warn_of_machine(facts)),
     ]
+
+
+def _name_measured(run: Run) -> str:
+    """What the comparisons are of."""
+    if not run.network:
+        return f"grid {run.grid}"
+    network = run.network.network
+    return f"network {network.name} with {describe_inputs(network)}"
 
 
 def write_line(config: pytest.Config, line: str) -> None:
