@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+import traceback
 from functools import partial
 
 import pytest
@@ -14,18 +14,18 @@ from bench.frameworks.interface import Unsupported
 from bench.frameworks.native_errors import keep_native_errors
 from bench.machine import advice
 from bench.processes.journal import JournalError
-from bench.processes.supervised import SupervisorLink, is_watched
-from bench.processes.supervisor import supervise
-from bench.session.options import declare_options, parse_case_timeout
-from bench.session.parameters import ID_PARAMETERS, check_grouping, describe_row, find_repeated
-from bench.session.progress import CaseProgress
+from bench.processes.supervised import SupervisorLink
+from bench.session.options import declare_options
 from bench.session.run import Run
-from bench.session.saving import Saving, prevent_saving, will_save
-from bench.session.terminal import list_header_lines, write_line
 from bench.timing.outcome import LASTING_ERRORS, name_lasting_error
 from bench.timing.replay import Replay
 from bench.timing.rows import record_outcome
 from bench.tracing.capturing import ProfilingError
+from bench.wiring.parameters import ID_PARAMETERS, check_grouping, describe_row, find_repeated
+from bench.wiring.progress import CaseProgress
+from bench.wiring.saving import Saving, prevent_saving, will_save
+from bench.wiring.terminal import list_header_lines, write_line
+from bench.wiring.watching import measure_watched
 
 RUN = pytest.StashKey[Run]()
 REPLAY = pytest.StashKey[Replay]()
@@ -37,18 +37,7 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    """Let another process measure, and watch it: what kills it shall not end the sweep."""
-    option = config.option
-    unwatched = ("help", "version", "collectonly", "usepdb", "trace", "in_turn", "benchmark_disable")
-    if is_watched() or any(getattr(option, name, False) for name in unwatched):
-        return None
-    try:
-        timeout = parse_case_timeout(option.case_timeout)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    command = [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args)]
-    return supervise(command, timeout, config.invocation_params.dir)
+    return measure_watched(config)
 
 
 def pytest_configure(config):
@@ -59,6 +48,9 @@ def pytest_configure(config):
     try:
         config.stash[RUN] = Run(vars(config.option), supervisor)
     except (ValueError, ProfilingError, JournalError) as error:
+        if config.option.verbose > 0 and error.__cause__:
+            # What the user's own code did wrong is told in one line, unless more is asked for.
+            traceback.print_exception(error.__cause__)
         pytest.exit(str(error), returncode=2)
 
 
@@ -73,6 +65,8 @@ def pytest_ignore_collect(collection_path, config):
         "bench_remedies.py": selection.remedies,
         "bench_claims.py": selection.contrasts,
         "bench_mnist.py": selection.trainings,
+        "bench_networks.py": selection.networks,
+        "bench_blocks.py": selection.blocks,
     }
     return True if not wanted.get(collection_path.name, True) else None
 
@@ -99,6 +93,8 @@ def pytest_collection_modifyitems(config, items):
             "so repeat the whole command instead",
             returncode=2,
         )
+    # What is recommended for a network is known when its layers have been measured.
+    items.sort(key=lambda item: "network_row" in item.fixturenames)
     for item in items:
         own_loop = run.options.in_turn and "case_id" in item.fixturenames
         if "replay" in item.fixturenames and not own_loop:
@@ -121,6 +117,8 @@ def pytest_collection_finish(session):
     )
     write = partial(write_line, config)
     run.mnist.write = write
+    if run.network:
+        run.network.tell = write
     if config.pluginmanager.has_plugin("terminalreporter"):
         config.pluginmanager.register(CaseProgress(len(session.items), time.monotonic, write))
 
@@ -272,6 +270,16 @@ def remedy(run, remedy_id):
 @pytest.fixture
 def contrast(run, contrast_id):
     return run.selection.contrasts[contrast_id]
+
+
+@pytest.fixture
+def block(run, block_id):
+    return run.selection.blocks[block_id]
+
+
+@pytest.fixture
+def network_row(run, network_id):
+    return run.selection.networks[network_id]
 
 
 @pytest.fixture

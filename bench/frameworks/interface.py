@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +15,25 @@ Call = Callable[[], object]
 
 #: Errors with these words are the machine's fault, or ours.
 _NO_REFUSALS = ("out of memory", "resource_exhausted", "same device", "recompile_limit")
+#: Keras 3 prints messages in bold.
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
 class Unsupported(Exception):
     """This framework cannot run this case; the message says why, in the framework's own words."""
+
+
+@dataclass(frozen=True)
+class NetworkStep:
+    """What one call of a whole network does, how, and where."""
+
+    #: ``eager``, ``graph`` or ``xla``, as of a case.
+    mode: str
+    device: str
+    #: Loss and gradients, as in training; else the outputs, as in inference.
+    training: bool
+    #: Adam is applied to the gradients, too.
+    with_adam: bool = False
 
 
 class Framework(Protocol):
@@ -43,6 +60,26 @@ class Framework(Protocol):
         ``layer`` is a Keras layer; ``inputs`` and ``output_gradient`` are float32 arrays in the
         case's data format. The call returns what it computed. Raises :class:`Unsupported`.
         """
+
+    def prepare_network(self, model: Any, inputs: Any, step: NetworkStep) -> Call:
+        """``step`` of a built Keras ``model`` as a call without arguments.
+
+        ``inputs`` are arrays in the structure that the model takes. ``model`` lies on the step's device: it
+        was created inside :meth:`place_on`. Without training the call returns the outputs. With training it
+        returns the loss (see :mod:`bench.frameworks.steps.loss`) and a list with the gradient of each
+        trainable weight that the loss depends on. State such as moving statistics and seeds goes on from call
+        to call, as in training; with Adam its state does, too, but its rate is 0 and weights stay equal.
+
+        The model is traced here and now, and nothing that was traced before is taken instead: a caller may
+        replace methods of its layers meanwhile. (What a model compiles itself, with a ``tf.function`` of its
+        own, is not ours.) With JAX, training traces it twice, once for the shapes of its outputs.
+
+        Raises :class:`Unsupported`, also where a network that shall be trained has no output of floating
+        point, or no trainable weight.
+        """
+
+    def read_scope(self) -> str:
+        """The name scope of operations that are created now; empty where operations have no such names."""
 
     def compute_activation(self, name: str, y: Any, dy: Any) -> tuple[Any, Any]:
         """Keras's activation of ``y``, and the gradient before it given ``dy`` after it: float64 arrays."""
@@ -80,12 +117,37 @@ def refuse_tensorfloat32() -> Unsupported:
 
 def summarize_error(error: Exception) -> str:
     """What a framework said, without the paths and traces around it."""
-    text = getattr(error, "message", None) or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    text = _COLOURS.sub("", getattr(error, "message", None) or str(error))
+    lines = [line for line in text.splitlines() if line.strip()]
     if lines and lines[0] == "Graph execution error:":
-        # TensorFlow says where each operation was made, and then what is wrong with it.
-        lines = [line for line in lines[1:] if not line.startswith(("[[", "File ", "Detected at"))][-1:]
-    return f"{type(error).__name__}: {lines[0][:300] if lines else 'no message'}"
+        lines = _skip_places(lines)
+    said = "".join(_unwrap(lines)[:1]).strip()
+    return f"{type(error).__name__}: {said[:300] or 'no message'}"
+
+
+def _skip_places(lines: list[str]) -> list[str]:
+    """What TensorFlow says of an operation that cannot run, after where it was made."""
+    stripped = [line.strip() for line in lines[1:]]
+    nodes = [place for place, line in enumerate(stripped) if line.startswith("Node: ")]
+    if nodes:
+        return stripped[nodes[0] + 1 :]
+    return [line for line in stripped if not line.startswith(("[[", "File ", "Detected at"))][-1:]
+
+
+def _unwrap(lines: list[str]) -> list[str]:
+    """The lines of a message without what Keras and AutoGraph write before it, maybe several times."""
+    while lines:
+        if lines[0].startswith("Exception encountered when calling "):
+            lines = lines[1:]
+        elif lines[0] == "in user code:":
+            # The places come first, each with a line of code below it and further to the right.
+            said = [line[4:] for line in lines[1:]]
+            while said and said[0].startswith((" ", "File ")):
+                said = said[1:]
+            lines = [re.sub(r"^\w+: ", "", line) for line in said[:1]] + said[1:]
+        else:
+            break
+    return lines
 
 
 def call_once(call: Call) -> Call:

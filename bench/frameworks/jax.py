@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import host
-from bench.frameworks.interface import Call, call_once, name_refusals, refuse_tensorfloat32
+from bench.frameworks.interface import Call, NetworkStep, call_once, name_refusals, refuse_tensorfloat32
 from bench.frameworks.native_errors import keep_native_errors
 from bench.machine.capacity import count_processors
 
@@ -26,6 +26,8 @@ with keep_native_errors(hidden=True):
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
     import jax.numpy as jnp
+
+    from bench.frameworks.steps.jax import create_step
 
     jax.devices()
 
@@ -64,6 +66,13 @@ class _Jax:
             x = _create_array(inputs, case.dtype, case.device)
             dy = _create_array(output_gradient, case.dtype, case.device)
             return call_once(_prepare_call(case, layer, x, dy))
+
+    def prepare_network(self, model: Any, inputs: Any, step: NetworkStep) -> Call:
+        with name_refusals(*_REFUSALS):
+            return call_once(create_step(model, inputs, step, _find_devices()[step.device]))
+
+    def read_scope(self) -> str:
+        return ""
 
     def compute_activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras

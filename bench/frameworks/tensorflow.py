@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import host
-from bench.frameworks.interface import Call, call_once, name_refusals, refuse_tensorfloat32
+from bench.frameworks.interface import Call, NetworkStep, call_once, name_refusals, refuse_tensorfloat32
 from bench.frameworks.native_errors import keep_native_errors
 from bench.machine.capacity import count_processors
 
@@ -21,6 +21,7 @@ with keep_native_errors(hidden=True):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
+    from bench.frameworks.steps.tensorflow import create_step
     from bench.frameworks.tensorflow_graphs import cut_out_backward
 
     for _gpu in tf.config.list_physical_devices("GPU"):
@@ -86,6 +87,13 @@ class _TensorFlow:
         with name_refusals(*_REFUSALS), tf.device(case.device):
             x, dy = _create_tensor(inputs, case.dtype), _create_tensor(output_gradient, case.dtype)
             return call_once(_prepare_call(case, layer, x, dy))
+
+    def prepare_network(self, model: Any, inputs: Any, step: NetworkStep) -> Call:
+        with name_refusals(*_REFUSALS), tf.device(step.device):
+            return call_once(_synchronise(create_step(model, inputs, step), (), step.device))
+
+    def read_scope(self) -> str:
+        return tf.get_current_name_scope()
 
     def compute_activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         import keras

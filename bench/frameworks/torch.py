@@ -18,13 +18,19 @@ import torch
 
 from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import host
-from bench.frameworks.interface import Call, Unsupported, call_once, name_refusals, refuse_tensorfloat32
+from bench.frameworks.interface import (
+    Call,
+    NetworkStep,
+    Unsupported,
+    call_once,
+    name_refusals,
+    refuse_tensorfloat32,
+    summarize_error,
+)
+from bench.frameworks.steps.torch import create_step
+from bench.frameworks.torch_compiling import compile_call
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
-
-# A case that silently ran eagerly would pass for one that was compiled.
-if hasattr(torch._dynamo.config, "fail_on_recompile_limit_hit"):
-    torch._dynamo.config.fail_on_recompile_limit_hit = True
 
 
 class _Torch:
@@ -60,8 +66,9 @@ class _Torch:
 
     @contextmanager
     def place_on(self, device: str) -> Iterator[None]:
-        # Keras has a device of its own, and moves there what it is given.
-        with keras.device(device.lower()), torch.device(_name_device(device)):
+        # Keras has a device of its own, and moves there what it is given. It must have the very name that
+        # tensors have, ``cpu`` and not ``cpu:0``: else what it moves are copies, which are no parameters.
+        with keras.device(_name_device(device)), torch.device(_name_device(device)):
             yield
 
     def prepare_layer(self, case: ConvCase, layer: Any, inputs: Any, output_gradient: Any) -> Call:
@@ -70,6 +77,20 @@ class _Torch:
             x = _create_tensor(inputs, case.dtype, case.device)
             dy = _create_tensor(output_gradient, case.dtype, case.device)
             return call_once(_prepare_call(case, layer, x, dy))
+
+    def prepare_network(self, model: Any, inputs: Any, step: NetworkStep) -> Call:
+        with name_refusals(*_REFUSALS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with self.place_on(step.device):
+                call = create_step(model, inputs, step, _name_device(step.device))
+            try:
+                return call_once(_synchronise(call, step.device))
+            except torch._dynamo.exc.Unsupported as error:
+                reason = summarize_error(error)
+                raise Unsupported(f"torch.compile cannot compile the network as a whole: {reason}") from error
+
+    def read_scope(self) -> str:
+        return ""
 
     def compute_activation(self, name: str, y: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with keras.device("cpu"):
@@ -137,8 +158,7 @@ class _Torch:
         return torch.profiler.record_function(name)
 
     def convert_to_arrays(self, result: Any) -> list[np.ndarray]:
-        parts = result if isinstance(result, tuple | list) else [result]
-        return [part.detach().to(torch.float64).cpu().numpy() for part in parts]
+        return [part.detach().to(torch.float64).cpu().numpy() for part in keras.tree.flatten(result)]
 
     def prepare_empty_call(self, mode: str, device: str) -> Call:
         if mode != "xla":
@@ -158,7 +178,7 @@ def _prepare_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor)
     sources = ([x] if case.input_gradient else []) + weights
     if any(weight.device != x.device for weight in weights):
         raise RuntimeError(f"weights and input are not on the same device: {weights[0].device}, {x.device}")
-    forward = _compile(layer) if case.mode == "xla" else layer
+    forward = compile_call(layer) if case.mode == "xla" else layer
 
     if case.direction == "forward":
 
@@ -182,18 +202,6 @@ def _prepare_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor)
     return _synchronise(train, case.device)
 
 
-def _compile(layer: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """``layer`` by torch.compile."""
-
-    def step(x: torch.Tensor) -> torch.Tensor:
-        return layer(x)
-
-    # Dynamo remembers programs by code object, and only a few for each, after which it silently runs eagerly:
-    # all Keras layers share one.
-    step.__code__ = step.__code__.replace()
-    return torch.compile(step, dynamic=False, fullgraph=True)
-
-
 def _synchronise(function: Callable[[], Any], device: str) -> Call:
     """A call of ``function`` on ``device`` that waits until the device has done it."""
     if not torch.cuda.is_available():
@@ -207,7 +215,7 @@ def _synchronise(function: Callable[[], Any], device: str) -> Call:
         return result
 
     def call_elsewhere() -> Any:
-        with keras.device(device.lower()):
+        with keras.device(name):
             return call()
 
     # Entering a device takes time: not where it changes nothing.

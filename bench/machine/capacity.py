@@ -40,6 +40,11 @@ def measure_memory(root: Path = _ROOT) -> int:
     return min([psutil.virtual_memory().total, *(limit for limit in limits if limit is not None)])
 
 
+def measure_free_memory(root: Path = _ROOT) -> int:
+    """Bytes that a process can still be given; of a container's limit it is not known what is taken."""
+    return min(psutil.virtual_memory().available, measure_memory(root))
+
+
 def _list_groups(root: Path, controller: str) -> list[Path]:
     """The folders of the groups that limit this process by ``controller``, in version 2 and in version 1.
 

@@ -5,17 +5,30 @@ Nothing here is slow or needs a framework.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.contract.cases import DIRECTIONS, DTYPES, MODES
+from bench.contract.cases import DIRECTIONS, DTYPES, MODES, ConvCase
 from bench.mnist.models import MODELS
 from bench.plan import grids
 from bench.processes.watched_process import DEFAULT_CASE_TIMEOUT
+from bench.session.network_options import DEFAULT_BATCH, NetworkOptions, parse_network
+from bench.session.values import (
+    parse_budget,
+    parse_cases,
+    parse_choices,
+    parse_count,
+    parse_mnist,
+    parse_repeats,
+    parse_samples,
+    parse_seed,
+    parse_storage,
+    split_words,
+)
 from bench.timing.lockstep import Budget
 from bench.tracing.choosing import parse_choice
 
@@ -26,6 +39,15 @@ _ARTICLE_EPOCHS, _ARTICLE_REPEATS = 25, 5
 _VALUED = {
     "grid": ("NAME", f"the shapes to measure: {', '.join(grids.NAMES)}"),
     "shapes": ("FILE", "measure the shapes in this CSV or JSON file instead"),
+    "case": ("ID,ID", "measure these comparisons instead, by the ids that tables and reports print"),
+    "model": (
+        "MODEL",
+        "measure this network and its layers instead: a saved model, FILE.py:function, "
+        "package.module:function or keras.applications:NAME",
+    ),
+    "model-batch": ("N", f"images at once in the network ({DEFAULT_BATCH})"),
+    "model-input": ("SIZE", "its input without the batch, such as 96x96x3; several with commas"),
+    "save-converted": ("FILE.keras", "write the network with the recommended changes here"),
     "directions": ("A,B", f"only these of {', '.join(DIRECTIONS)}"),
     "modes": ("A,B", f"only these of {', '.join(MODES)}"),
     "dtypes": ("A,B", f"only these of {', '.join(DTYPES)}"),
@@ -47,7 +69,10 @@ _VALUED = {
     ),
     "shuffle-seed": ("N", "the order of comparisons (default: from the clock)"),
 }
+#: Each says what is measured, so that two of them say two things.
+_EXCLUSIVE = ("grid", "shapes", "case", "model")
 _FLAGS = {
+    "model-unsafe": "let a saved model run the code that it brings: only of somebody whom you trust",
     "in-turn": "measure each layer alone by pytest-benchmark's own loop instead of in lock-step",
     "remedies": "measure what could be done about every case, not only about the grid's telling ones",
     "resume": "go on with a run that was killed, where it was killed",
@@ -66,6 +91,9 @@ class Options:
     grid: str | None
     #: The file as the user wrote it, which is how saved files name it.
     shapes: str | None
+    #: The cases that are asked for by their ids; one that is dense or separable stands for its comparison.
+    cases: tuple[ConvCase, ...]
+    network: NetworkOptions | None
     directions: tuple[str, ...]
     modes: tuple[str, ...]
     dtypes: tuple[str, ...]
@@ -123,29 +151,33 @@ def parse_options(values: Mapping[str, Any]) -> Options:
     _refuse_several_processes(values)
     _refuse_exclusive(values)
     in_full = any("bench_mnist" in argument for argument in values["file_or_dir"])
+    directions = parse_choices("--directions", values["directions"], DIRECTIONS)
+    network = parse_network(values, directions)
     return Options(
         grid=values["grid"],
         shapes=values["shapes"],
-        directions=_parse_choices("--directions", values["directions"], DIRECTIONS),
-        modes=_parse_choices("--modes", values["modes"], MODES),
-        dtypes=_parse_choices("--dtypes", values["dtypes"], DTYPES),
-        devices=_split_words(values["devices"]),
+        cases=parse_cases(values["case"]),
+        network=network,
+        directions=network.directions if network else directions,
+        modes=parse_choices("--modes", values["modes"], MODES),
+        dtypes=parse_choices("--dtypes", values["dtypes"], DTYPES),
+        devices=split_words(values["devices"]),
         in_turn=values["in_turn"],
         profile=parse_choice(values["profile"]),
-        epochs=_parse_count("--epochs", values["epochs"], _ARTICLE_EPOCHS if in_full else 1),
-        repeats=_parse_repeats(values["repeats"], _ARTICLE_REPEATS if in_full else 1),
-        models=_parse_choices("--models", values["models"], tuple(MODELS)),
-        samples=_parse_samples(values["samples"]),
-        mnist=_parse_mnist(values["mnist"]),
+        epochs=parse_count("--epochs", values["epochs"], _ARTICLE_EPOCHS if in_full else 1),
+        repeats=parse_repeats(values["repeats"], _ARTICLE_REPEATS if in_full else 1),
+        models=parse_choices("--models", values["models"], tuple(MODELS)),
+        samples=parse_samples(values["samples"]),
+        mnist=parse_mnist(values["mnist"]),
         mnist_in_full=in_full,
         remedies=values["remedies"],
         resume=values["resume"],
         resume_from=Path(values["resume_from"]) if values["resume_from"] else None,
         discard=values["discard"],
         case_timeout=parse_case_timeout(values["case_timeout"]),
-        shuffle_seed=_parse_seed(values["shuffle_seed"]),
-        storage=_parse_storage(values["benchmark_storage"]),
-        budget=_parse_budget(values),
+        shuffle_seed=parse_seed(values["shuffle_seed"]),
+        storage=parse_storage(values["benchmark_storage"]),
+        budget=parse_budget(values),
         timer=str(values["benchmark_timer"]),
         warmup_calls=values["benchmark_warmup_iterations"] if values["benchmark_warmup"] else 0,
         benchmark_disable=values["benchmark_disable"],
@@ -178,101 +210,8 @@ def _refuse_several_processes(values: Mapping[str, Any]) -> None:
 
 
 def _refuse_exclusive(values: Mapping[str, Any]) -> None:
-    if values["grid"] and values["shapes"]:
-        raise ValueError("--grid and --shapes exclude each other: give one of them")
+    given = [name for name in _EXCLUSIVE if values[name]]
+    if len(given) > 1:
+        raise ValueError(f"--{given[0]} and --{given[1]} exclude each other: give one of them")
     if values["discard"] and (values["resume"] or values["resume_from"]):
         raise ValueError("--resume and --discard exclude each other: give one of them")
-
-
-def _split_words(text: str | None) -> tuple[str, ...]:
-    """The words between commas."""
-    words = [word.strip() for word in (text or "").split(",")]
-    return tuple(word for word in words if word)
-
-
-def _parse_choices(option: str, text: str | None, choices: Sequence[str]) -> tuple[str, ...]:
-    """The words between commas, each once and one of ``choices``."""
-    words = _split_words(text)
-    for word in words:
-        if word not in choices:
-            raise ValueError(f"{option} has no {word!r}; there are: {', '.join(choices)}")
-    return tuple(dict.fromkeys(words))
-
-
-def _parse_count(option: str, text: str | None, default: int) -> int:
-    if text is None:
-        return default
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{option} must be a whole number of at least 1, not {text!r}")
-    return int(text)
-
-
-def _parse_repeats(text: str | None, default: int) -> tuple[int, int]:
-    """``5`` is the repeats 1 to 5, ``4-5`` these two: a repeat is known by its number, which seeds it."""
-    if text is None:
-        return 1, default
-    first, dash, last = text.partition("-")
-    if not dash:
-        return 1, _parse_count("--repeats", text, default)
-    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last)):
-        raise ValueError(f"--repeats must be a number such as 5 or a range such as 4-5, not {text!r}")
-    return int(first), int(last)
-
-
-def _parse_samples(text: str | None) -> int | None:
-    if text is None:
-        return None
-    samples = _parse_count("--samples", text, 0)
-    if samples == 1:
-        raise ValueError("--samples must be at least 2: one to train on, one to validate with")
-    return samples
-
-
-def _parse_mnist(text: str | None) -> Path | None:
-    if not text:
-        return None
-    path = Path(text)
-    if not path.exists():
-        raise ValueError(f"--mnist: there is no {path}")
-    return path
-
-
-def _parse_seed(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"--shuffle-seed must be a whole number, not {text!r}") from None
-
-
-def _parse_storage(uri: object) -> Path:
-    path = str(uri).removeprefix("file://")
-    if "://" in path:
-        raise ValueError(f"--benchmark-storage must be a folder (file://PATH), not {str(uri)!r}")
-    if not path:
-        raise ValueError("--benchmark-storage is empty: give a folder, or leave it out")
-    return Path(path)
-
-
-def _parse_budget(values: Mapping[str, Any]) -> Budget:
-    precision = values.get("benchmark_precision")
-    confidence = float(values.get("benchmark_confidence") or Budget.confidence)
-    if not 0 < confidence < 1:
-        raise ValueError(f"--benchmark-confidence must lie between 0 and 1, not {confidence:g}")
-    return Budget(
-        max_time=_parse_seconds("--benchmark-max-time", values["benchmark_max_time"]),
-        min_rounds=values["benchmark_min_rounds"],
-        min_time=_parse_seconds("--benchmark-min-time", values["benchmark_min_time"]),
-        calibration_precision=values["benchmark_calibration_precision"],
-        precision=None if precision is None else float(precision),
-        confidence=confidence,
-        disable_gc=values["benchmark_disable_gc"],
-    )
-
-
-def _parse_seconds(option: str, value: str | float) -> float:
-    seconds = float(value)
-    if not 0 < seconds < float("inf"):
-        raise ValueError(f"{option} must be a number of seconds over 0, not {seconds:g}")
-    return seconds

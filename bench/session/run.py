@@ -7,6 +7,7 @@ import pkgutil
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from bench.processes.supervised import SupervisorLink
 from bench.processes.turns import Turns
 from bench.session.framework import load_and_describe
 from bench.session.keeping import Keeping
+from bench.session.networks import FoundNetwork, NetworkRun, find_network
 from bench.session.options import parse_options
 from bench.session.selection import choose_comparisons, choose_shapes, select
 from bench.timing.measuring import Measurements
 from bench.timing.outcome import Outcome
-from bench.tracing import capturing, implementations
+from bench.tracing import capturing, implementations, networks
 from bench.tracing.choosing import choose_cases
 from bench.workloads.agreement import check_agreement
 from bench.workloads.faults import inject_fault, load_faults
@@ -50,14 +52,20 @@ class Run:
         loaded = load_and_describe(self.options.devices, self._faults)
         self.framework = loaded.framework
         self.environment = loaded.environment
-        comparisons = choose_comparisons(self.grid, shapes, self.options, loaded.devices)
+        # First of what Keras makes: names that it gives by counting are the same in every process.
+        found = find_network(self.options, loaded.devices)
+        comparisons = choose_comparisons(
+            self.grid, found.list_shapes() if found else shapes, self.options, loaded.devices
+        )
         self.keeping = Keeping(self.options, self.environment["fingerprint"], supervisor)
         first_run = self.keeping.read_first_run()
         #: What this run is known by wherever its file is met.
         self.id: str = first_run.get("id") or make_id()
         self.seed = _choose_seed(self.options.shuffle_seed, first_run)
         random.Random(self.seed).shuffle(comparisons)
-        self.selection = select(self.grid, comparisons, self.options, loaded.devices, self.framework.name)
+        self.selection = select(
+            self.grid, comparisons, self.options, loaded.devices, self.framework.name, found
+        )
         self.mnist = self._create_experiment()
         self.measurements = self._create_measurements()
         #: How many tests are over.
@@ -70,6 +78,8 @@ class Run:
         self.not_measured: list[dict[str, Any]] = []
         #: Ids of cases that a person should be warned about, by reason.
         self.warned: dict[str, list[str]] = {}
+        #: The network that is measured, if there is one.
+        self.network = self._create_network_run(found) if found else None
 
     def _create_experiment(self) -> Experiment:
         path = self.options.mnist
@@ -90,6 +100,16 @@ class Run:
             warmup_calls=self.options.warmup_calls,
             turns=self._turns,
             places={comparison.id: place for place, comparison in enumerate(comparisons)},
+        )
+
+    def _create_network_run(self, found: FoundNetwork) -> NetworkRun:
+        return NetworkRun(
+            found.network,
+            found.layers,
+            self.framework,
+            self.measurements,
+            self.measured,
+            self.not_measured,
         )
 
     def _prepare_checked(self, case: ConvCase) -> Workload:
@@ -118,6 +138,8 @@ class Run:
         facts = {"grid": self.grid, "shuffle_seed": self.seed, "in_turn": self.options.in_turn}
         if self.options.shapes:
             facts["shapes"] = self.options.shapes
+        if self.network:
+            facts["network"] = self.network.describe_asked()
         if self._turns.campaign:
             facts["campaign"] = self._turns.campaign
         return facts
@@ -135,13 +157,15 @@ class Run:
     def capture(self, tell: Callable[[str], None], *, saves: bool) -> None:
         """Once all is timed, capture what the rows say besides times; ``saves``: whether they will be saved.
 
-        Whatever happens to the one, the other is captured.
+        Whatever happens to the one, the others are captured.
         """
-        try:
+        with ExitStack() as captures:
+            captures.callback(self.trace, tell)
+            if self.network:
+                captures.callback(self.network.save_converted, self.options.network.save_converted, tell)
+                captures.callback(self.trace_network, tell)
             if saves:
-                self.note_implementations(tell)
-        finally:
-            self.trace(tell)
+                captures.callback(self.note_implementations, tell)
 
     def note_implementations(self, tell: Callable[[str], None]) -> None:
         """Put into the rows of cases on CPU which of oneDNN's implementations ran each of their kernels.
@@ -169,11 +193,25 @@ class Run:
         telling = {comparison.id for comparison in self.selection.comparisons if comparison.telling}
         measured = [case for case, _ in self.measured.values()]
         cases = choose_cases(self.options.profile, ratios, telling, measured)
-        folder = Path("traces", f"{time.strftime('%Y%m%d-%H%M%S')}-{self.environment['fingerprint']}")
+        folder = self._name_trace_folder()
         tell(f"capturing traces of {len(cases)} cases in {folder}")
         for case, trace in capturing.capture(cases, folder, tell).items():
             self.measured[case.id][1]["trace"] = str(trace)
         tell("look at them with: tensorboard --logdir traces")
+
+    def trace_network(self, tell: Callable[[str], None]) -> None:
+        """Trace the network as it is and as recommended, and put the folders into the rows."""
+        targets = self.network.list_targets(self._name_trace_folder())
+        if not targets:
+            return
+        tell(f"tracing {self.network.network.name}: {len(targets)} times")
+        folders = networks.capture(self.network.network, list(targets), self.options.network.unsafe, tell)
+        for target, folder in folders.items():
+            targets[target]["trace"] = str(folder)
+
+    def _name_trace_folder(self) -> Path:
+        """A new folder for traces of this run."""
+        return Path("traces", f"{time.strftime('%Y%m%d-%H%M%S')}-{self.environment['fingerprint']}")
 
     def end(self, *, whole: bool, saved: bool) -> list[str]:
         """Give up what is kept and has been saved.

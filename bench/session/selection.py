@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.contract.case_ids import ASKED_BY_ID
 from bench.contract.cases import DTYPES, MODES, ConvCase
 from bench.contract.claims import Trial, list_contrasts
 from bench.mnist.models import MODELS
+from bench.networks.rows import BlockRow, NetworkRow
 from bench.plan.ceilings import Ceiling, list_ceilings
-from bench.plan.comparisons import AXIS_OF, Axes, Comparison, Shape, expand
+from bench.plan.comparisons import AXIS_OF, Axes, Comparison, Shape, expand, pin_case
 from bench.plan.grids import load_grid
 from bench.plan.remedies import Remedy, list_remedies
 from bench.plan.shape_files import read_shapes
+from bench.session.networks import FoundNetwork
 from bench.session.options import Options
 from bench.workloads.layers import refuse_unknown_activations
 
@@ -44,25 +47,38 @@ class Selection:
     contrasts: Mapping[str, Trial]
     #: MNIST trainings: the model's name and the number of the repeat, counted from 0.
     trainings: Mapping[str, tuple[str, int]]
+    #: The user's network, by row, and what of it is measured alone but is no case.
+    networks: Mapping[str, NetworkRow] = field(default_factory=dict)
+    blocks: Mapping[str, BlockRow] = field(default_factory=dict)
 
-    def find_measured(self, parameters: Mapping[str, Any]) -> ConvCase | Ceiling | None:
-        """The case or the ceiling that a test with ``parameters`` measures; a training is neither."""
+    def find_measured(self, parameters: Mapping[str, Any]) -> object | None:
+        """The case, ceiling, network or block that a test with these measures; ``None`` for a training."""
         if "case_id" in parameters:
             return self.cases[parameters["case_id"]].case
-        if "limit" in parameters:
-            return self.ceilings[parameters["limit"]]
         if "remedy_id" in parameters:
             return self.remedies[parameters["remedy_id"]].remedied
         if "contrast_id" in parameters:
             return self.contrasts[parameters["contrast_id"]].case
+        for parameter, rows in (
+            ("limit", self.ceilings),
+            ("network_id", self.networks),
+            ("block_id", self.blocks),
+        ):
+            if parameter in parameters:
+                return rows[parameters[parameter]]
         return None
 
 
 def choose_shapes(options: Options) -> tuple[str, Sequence[Shape]]:
-    """The name of the grid, or of the file, and its shapes.
+    """The name of the grid, or of the file, and its shapes; of cases asked for by id, :data:`ASKED_BY_ID`.
 
-    Raises ``ValueError`` where there is no such grid, or where the file holds none.
+    A network's shapes are known when it is loaded. Raises ``ValueError`` where there is no such grid, or
+    where the file holds none.
     """
+    if options.network:
+        return ASKED_BY_ID, []
+    if options.cases:
+        return ASKED_BY_ID, [pin_case(case) for case in options.cases]
     if options.shapes:
         return options.shapes, read_shapes(Path(options.shapes))
     name = options.grid or DEFAULT_GRID
@@ -74,20 +90,30 @@ def choose_comparisons(
 ) -> list[Comparison]:
     """The comparisons of ``shapes`` on ``devices``, with the directions, modes and dtypes asked for.
 
-    Raises ``ValueError`` where none is left, or where Keras lacks an activation.
+    Raises ``ValueError`` where none is left, where a case is of another device, or where Keras lacks an
+    activation.
     """
+    for case in options.cases:
+        if case.device not in devices:
+            raise ValueError(f"--case: {case.device} is not measured here; there are: {', '.join(devices)}")
     asked = {"direction": options.directions, "mode": options.modes, "dtype": options.dtypes}
     chosen = {field: values for field, values in asked.items() if values}
     values_by_axis = {AXIS_OF[field]: values for field, values in chosen.items()}
     comparisons = expand(shapes, Axes(devices, **values_by_axis, chosen=frozenset(chosen)))
-    if not comparisons:
+    # A network is also measured where none of its layers can change.
+    if not comparisons and not options.network:
         raise ValueError(f"nothing is left of {grid} with these directions, modes, dtypes and devices")
     refuse_unknown_activations(case for comparison in comparisons for case in comparison.cases)
     return list(comparisons)
 
 
 def select(
-    grid: str, comparisons: Sequence[Comparison], options: Options, devices: Sequence[str], backend: str
+    grid: str,
+    comparisons: Sequence[Comparison],
+    options: Options,
+    devices: Sequence[str],
+    backend: str,
+    network: FoundNetwork | None = None,
 ) -> Selection:
     """What is measured along with ``comparisons``, which are in the order of measuring."""
     selected = [SelectedCase(case, comparison) for comparison in comparisons for case in comparison.cases]
@@ -105,6 +131,8 @@ def select(
         remedies={remedy.id: remedy for remedy in remedies},
         contrasts={contrast.id: contrast for contrast in contrasts},
         trainings=list_trainings(options),
+        networks={row.id: row for row in network.list_rows()} if network else {},
+        blocks={row.id: row for row in network.list_blocks()} if network else {},
     )
 
 
@@ -122,7 +150,7 @@ def choose_ceilings(cases: Sequence[ConvCase]) -> tuple[Ceiling, ...]:
 
 def list_trainings(options: Options) -> dict[str, tuple[str, int]]:
     """The MNIST trainings. Whoever asks for certain shapes asks for none, unless by name."""
-    if not options.mnist_in_full and (options.grid or options.shapes):
+    if not options.mnist_in_full and (options.grid or options.shapes or options.cases or options.network):
         return {}
     first, last = options.repeats
     models = options.models or tuple(MODELS)

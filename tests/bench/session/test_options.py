@@ -1,15 +1,19 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from bench.contract.cases import ConvCase
+from bench.session.network_options import NetworkOptions
 from bench.session.options import Options, declare_options, parse_case_timeout, parse_options
 from bench.timing.lockstep import Budget
 
 #: What pytest hands over where the user gave no option.
 NONE_GIVEN = {
-    "grid": None, "shapes": None, "directions": None, "modes": None, "dtypes": None, "devices": None,
-    "in_turn": False, "profile": None, "epochs": None, "repeats": None, "models": None, "samples": None,
-    "mnist": None, "remedies": False, "resume": False, "resume_from": None, "discard": False,
+    "grid": None, "shapes": None, "case": None, "directions": None, "modes": None, "dtypes": None,
+    "model": None, "model_batch": None, "model_input": None, "model_unsafe": False, "save_converted": None,
+    "devices": None, "in_turn": False, "profile": None, "epochs": None, "repeats": None, "models": None,
+    "samples": None, "mnist": None, "remedies": False, "resume": False, "resume_from": None, "discard": False,
     "case_timeout": "600", "shuffle_seed": None, "file_or_dir": ["bench/"],
     "benchmark_storage": "file://./.benchmarks", "benchmark_timer": "time.perf_counter",
     "benchmark_max_time": "0.45", "benchmark_min_rounds": 5, "benchmark_min_time": "0.000005",
@@ -17,6 +21,7 @@ NONE_GIVEN = {
     "benchmark_disable_gc": False, "benchmark_disable": False, "benchmark_warmup": False,
     "benchmark_warmup_iterations": 100_000,
 }  # fmt: skip
+LINE = ConvCase("conv1d", direction="train", height=1, width=9, kernel_size=(1, 3))
 
 
 def parse(**values):
@@ -27,6 +32,8 @@ def test_without_options_the_usual_is_measured():
     assert parse() == Options(
         grid=None,
         shapes=None,
+        cases=(),
+        network=None,
         directions=(),
         modes=(),
         dtypes=(),
@@ -72,6 +79,13 @@ def test_without_options_the_usual_is_measured():
         ("benchmark_warmup", True, "warmup_calls", 100_000),
         # A saved file names the shapes file as the user did.
         ("shapes", "./mine.csv", "shapes", "./mine.csv"),
+        (
+            "case",
+            "train-8x32x32x64-f64-k3, depthwise_conv2d-forward-8x32x32x64-f64-k3-xla",
+            "cases",
+            (ConvCase(direction="train"), ConvCase("depthwise_conv2d", mode="xla")),
+        ),
+        ("case", "train-8x9x64-f64-k3-1d,conv1d-train-8x9x64-f64-k3-1d", "cases", (LINE,)),
     ],
 )
 def test_each_option_has_its_real_type(name, text, field, value):
@@ -95,6 +109,13 @@ def test_trainings_asked_for_by_name_are_the_articles():
             "measuring needs one process at a time: leave out -n and --dist (pytest-xdist)",
         ),
         ({"grid": "smoke", "shapes": "x.csv"}, "--grid and --shapes exclude each other: give one of them"),
+        ({"shapes": "x.csv", "case": "y"}, "--shapes and --case exclude each other: give one of them"),
+        ({"grid": "smoke", "case": "y"}, "--grid and --case exclude each other: give one of them"),
+        (
+            {"case": "train-8x32x32x64-f64-k3,huge"},
+            "there is no case 'huge': give an id as tables and reports print it, such as "
+            "train-8x32x32x64-f64-k3",
+        ),
         ({"discard": True, "resume": True}, "--resume and --discard exclude each other: give one of them"),
         (
             {"discard": True, "resume_from": "x"},
@@ -156,3 +177,36 @@ def test_every_option_that_is_parsed_is_declared():
     assert set(declared) == own
     # Values stay text, so that what is wrong with them is told in a sentence and by exit code 2.
     assert not any("type" in how or "choices" in how for how in declared.values())
+
+
+def test_a_network_is_measured_forward_and_in_training_unless_told():
+    network = parse(model="keras.applications:ResNet50", model_input="96x96x3").network
+    assert network == NetworkOptions(
+        model="keras.applications:ResNet50",
+        batch=8,
+        input_shapes=((96, 96, 3),),
+        unsafe=False,
+        save_converted=None,
+        directions=("forward", "train"),
+    )
+    assert parse(model="m.keras", directions="forward").directions == ("forward",)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"model_batch": "4"}, "--model-batch says more of a model: give --model too"),
+        ({"model_unsafe": True}, "--model-unsafe says more of a model"),
+        ({"model": "m.keras", "grid": "smoke"}, "--grid and --model exclude each other"),
+        ({"model": "m.keras", "dtypes": "float16"}, "--model and --dtypes exclude each other"),
+        ({"model": "m.keras", "in_turn": True}, "--model and --in-turn exclude each other"),
+        ({"model": "m.keras", "directions": "backward"}, "leave backward out of --directions"),
+        ({"model": "m.keras", "model_batch": "0"}, "--model-batch must be a whole number of at least 1"),
+        ({"model": "m.keras", "model_input": "96*96"}, "--model-input must be sizes such as 96x96x3"),
+        ({"model": "m.keras", "save_converted": "c.h5"}, "--save-converted must end in .keras"),
+        ({"model": "m.keras", "save_converted": "no/c.keras"}, "there is no folder no"),
+    ],
+)
+def test_what_is_wrong_with_a_network_is_told_in_a_sentence(values, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        parse(**values)

@@ -54,6 +54,7 @@ def test_the_turn_is_awaited_before_the_framework_loads(done, tmp_path):
     [
         {"grid": "huge"},
         {"grid": None, "shapes": "no-such-file.csv"},
+        {"grid": None, "case": "no-such-case"},
         {"modes": "fast"},
         {"profile": "x"},
         {"epochs": "x"},
@@ -102,6 +103,9 @@ def test_a_run_says_what_it_was_asked_to_do(done, tmp_path):
     assert start(tmp_path, grid=None, shapes=shapes, shuffle_seed="3").describe() == {
         "grid": shapes, "shuffle_seed": 3, "in_turn": False, "shapes": shapes,
     }  # fmt: skip
+    # Ids may be longer than the name of a grid can be in a saved file.
+    ids = ",".join(f"train-{batch}x32x32x64-f64-k3" for batch in range(1, 200))
+    assert start(tmp_path, grid=None, case=ids).describe()["grid"] == "--case"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import pytest
 
 from bench.contract.cases import ConvCase
-from bench.session.parameters import ID_PARAMETERS
 from bench.session.selection import (
     choose_ceilings,
     choose_comparisons,
@@ -9,6 +8,7 @@ from bench.session.selection import (
     list_trainings,
     select,
 )
+from bench.wiring.parameters import ID_PARAMETERS
 from tests.bench.session.test_options import parse
 
 
@@ -44,6 +44,48 @@ def test_a_selection_with_nothing_left_is_refused(tmp_path):
     file.write_text("name,mode\nmine,xla\n")
     with pytest.raises(ValueError, match=r"^nothing is left of .*mine.csv with these directions, modes"):
         selection_of(shapes=str(file), modes="graph")
+
+
+@pytest.mark.parametrize(
+    ("ids", "cases"),
+    [
+        ("train-2x9x9x4-f4-k3", ["conv2d", "separable_conv2d"]),
+        ("separable_conv2d-train-2x9x9x4-f4-k3", ["conv2d", "separable_conv2d"]),
+        ("train-2x9x9x4-f4-k3,conv2d-train-2x9x9x4-f4-k3", ["conv2d", "separable_conv2d"]),
+        ("depthwise_conv2d-train-2x9x9x4-f4-k3", ["depthwise_conv2d"]),
+        (
+            "train-2x9x9x4-f4-k3,depthwise_conv2d-train-2x9x9x4-f4-k3",
+            ["conv2d", "separable_conv2d", "depthwise_conv2d"],
+        ),
+    ],
+)
+def test_an_id_stands_for_its_comparison_and_of_a_part_for_itself(ids, cases):
+    selection = selection_of(case=ids)
+    (comparison,) = selection.comparisons
+    assert comparison.id == "train-2x9x9x4-f4-k3"
+    assert comparison.control == ("conv2d" in cases)
+    assert list(selection.cases) == [f"{layer}-train-2x9x9x4-f4-k3" for layer in cases]
+
+
+def test_every_word_of_an_id_is_measured_as_it_says():
+    ids = (
+        "backward-1x40x7x3-f6-k1x5-s2-valid-m2-nchw-relu-nobias-first-bfloat16-xla",
+        "forward-4x99x8-f8-k5-1d-causal-d3-eager",
+    )
+    assert tuple(comparison.id for comparison in selection_of(case=",".join(ids)).comparisons) == ids
+
+
+def test_what_is_asked_for_by_id_is_narrowed_as_everything_is():
+    ids = "train-2x9x9x4-f4-k3,forward-2x9x9x4-f4-k3-xla"
+    selection = selection_of(case=ids, modes="xla,eager")
+    assert [comparison.id for comparison in selection.comparisons] == ["forward-2x9x9x4-f4-k3-xla"]
+    with pytest.raises(ValueError, match=r"^nothing is left of --case with these directions, modes"):
+        selection_of(case=ids, dtypes="float64")
+
+
+def test_a_device_that_an_id_names_must_be_there():
+    with pytest.raises(ValueError, match=r"^--case: GPU:0 is not measured here; there are: CPU:0$"):
+        selection_of(case="train-2x9x9x4-f4-k3-gpu0")
 
 
 def test_every_case_is_found_by_its_id():
@@ -87,6 +129,7 @@ def test_ceilings_are_those_of_the_cases():
 def test_whoever_asks_for_shapes_gets_no_trainings_unless_by_name():
     assert len(list_trainings(parse())) == 8
     assert list_trainings(parse(grid="smoke")) == {}
+    assert list_trainings(parse(case="train-2x9x9x4-f4-k3")) == {}
     by_name = list_trainings(parse(grid="smoke", file_or_dir=["bench/bench_mnist.py"], models="conv"))
     assert by_name == {f"conv-{number + 1}": ("conv", number) for number in range(5)}
 
