@@ -8,6 +8,7 @@ TRACE_ALL = "pytest bench/ --profile all --benchmark-autosave"
 REMEDIES = "pytest bench/ --remedies --benchmark-autosave"
 CLAIMS = "pytest bench/ --grid claims --benchmark-autosave"
 TRAIN = "pytest bench/bench_mnist.py --benchmark-autosave"
+NETWORK = "pytest bench/ --model keras.applications:MobileNet --benchmark-autosave"
 UPGRADE = "tox run -e upgrade -- tf220 tf221"
 COMPARE_FRAMEWORKS = "python -m bench.campaign --environments current,jax=current:KERAS_BACKEND=jax"
 

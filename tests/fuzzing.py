@@ -14,19 +14,21 @@ import shutil
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
 from analysis.cli.main import main as analysis
+from analysis.networks.in_network import read_network_trace
 from analysis.traces.line import TraceError
 from analysis.traces.step import read_trace
 from bench.contract.cases import SCHEMA, ConvCase
 from bench.plan.shape_files import COLUMNS, ShapeFileError, read_shapes
 from tests.analysis import made_results
 from tests.analysis.mnist.test_trainings import training_row
+from tests.analysis.networks import made_networks
 
 #: What a value is replaced with.
 STRANGE: tuple[Any, ...] = (
@@ -75,6 +77,8 @@ def results() -> dict[str, Any]:
         training_row("separable", 0, 3),
         _against("remedy", {"name": "XLA off", "case": _separable(case), "remedied": _separable(other)}),
         _against("contrast", {"case": _separable(case), "base": case.as_dict()}),
+        *made_networks.block_rows(),
+        *made_networks.network_rows(),
     ]
     content = made_results.content(rows)
     content["machine_info"]["run"]["campaign"] = {"id": "c", "replicate": 1, "label": "a"}
@@ -190,6 +194,7 @@ def one_result(chance: random.Random, folder: Path) -> str:
         ["check", str(file)],
         ["explain", str(file)],
         ["claims", str(file)],
+        ["network", str(file)],
         ["compare", str(file), str(whole)],
         *report,
     ):
@@ -239,8 +244,26 @@ def one_trace(chance: random.Random, folder: Path) -> str:
         file.write_text(json.dumps(damaged(json.loads(file.read_text()), chance)))
     else:
         file.write_bytes(in_bytes(file.read_bytes(), chance))
+    return _read(lambda: read_trace(folder / "trace", case), folder)
+
+
+def one_network_trace(chance: random.Random, folder: Path) -> str:
+    """Damage one file of a made trace of a network and read that; what came of it."""
+    made_networks.save_trace(folder / "trace")
+    file = chance.choice(sorted(path for path in (folder / "trace").rglob("*") if path.is_file()))
+    if file.name == "network.json" and chance.random() < 0.7:
+        file.write_text(json.dumps(damaged(json.loads(file.read_text()), chance)))
+    else:
+        file.write_bytes(in_bytes(file.read_bytes(), chance))
+    layers = {"layers": made_networks.LAYERS, "converted": ()}
+    row = {"name": "tiny", "variant": "as it is", "direction": "inference", **layers}
+    return _read(lambda: read_network_trace(folder / "trace", row), folder)
+
+
+def _read(read: Callable[[], object], folder: Path) -> str:
+    """Whether ``read`` read what is in ``folder``, or refused it by name."""
     try:
-        read_trace(folder / "trace", case)
+        read()
     except TraceError as error:
         said = str(error)
     else:
@@ -251,7 +274,12 @@ def one_trace(chance: random.Random, folder: Path) -> str:
 
 #: What the example keeps of them.
 TRACES = Path(__file__).parents[1] / "reports" / "example" / "traces"
-KINDS = {"results": one_result, "shapes": one_shapes_file, "traces": one_trace}
+KINDS = {
+    "results": one_result,
+    "shapes": one_shapes_file,
+    "traces": one_trace,
+    "networks": one_network_trace,
+}
 
 
 def one(kind: str, seed: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from analysis.cli.comparing import calibrate, compare
+from analysis.cli.network import network
 from analysis.cli.reporting import claims, explain, report
 from analysis.cli.storing import check, pack
 
@@ -14,5 +15,5 @@ def main() -> None:
     """Is SeparableConv2D slower than Conv2D here? Reads what `pytest bench/ --benchmark-autosave` saved."""
 
 
-for command in (report, explain, compare, check, pack, claims, calibrate):
+for command in (report, explain, network, compare, check, pack, claims, calibrate):
     main.add_command(command)

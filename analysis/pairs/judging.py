@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import geometric_mean
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -15,14 +15,22 @@ from analysis.statistics.discoveries import compute_sign_test_p, control_false_d
 from analysis.statistics.estimates import Estimate, estimate_median
 from analysis.statistics.moderation import estimate_log_ratios
 from analysis.statistics.verdicts import Verdict
-from bench.contract.cases import ConvCase
 
 #: Fewer controls of one kind say little about their 95th percentile.
 _ENOUGH_CONTROLS = 5
 #: What noise may depend on: device and mode.
 _Kind = tuple[str, str]
-#: What was measured of one case, a row a run.
+#: What was measured of one case or network, a row a run.
 Rows = Sequence[Mapping[str, Any]]
+
+
+class Measured(Protocol):
+    """What was measured somewhere: a case or a network."""
+
+    @property
+    def device(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
 
 
 class ControlNoise:
@@ -41,13 +49,13 @@ class ControlNoise:
                 self._controls.setdefault((device, mode), []).append(list(rows["control_ratio"]))
         self._known: dict[tuple[_Kind, int], float] = {}
 
-    def estimate(self, case: ConvCase, replicates: int) -> float:
-        """The noise that a comparison like ``case``, measured so often, is judged by.
+    def estimate(self, measured: Measured, replicates: int) -> float:
+        """The noise that a comparison like ``measured``, made so often, is judged by.
 
         From the controls on its device and in its mode; where there are too few for a percentile, never less
         than from all.
         """
-        key = ((case.device, case.mode), replicates)
+        key = ((measured.device, measured.mode), replicates)
         if key not in self._known:
             samples = [_average_runs(self._controls.get(key[0], ()), replicates)]
             if len(samples[0]) < _ENOUGH_CONTROLS:

@@ -25,6 +25,7 @@ from analysis.report.sections import (
     history,
     method,
     mnist,
+    networks,
     not_measured,
     parts,
     remedies,
@@ -33,8 +34,9 @@ from analysis.report.sections import (
 from analysis.report.study import Study, make_study
 from analysis.results.tables import Results
 
-#: The sections whose first sentences are the first of the answer: is it, why, and what to do.
-_LEADING = ("answer", "why", "remedies")
+#: The sections whose first sentences are the first of the answer: the reader's own network, is it, why, and
+#: what to do.
+_LEADING = ("networks", "answer", "why", "remedies")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def build_sections(study: Study, renderer: Renderer) -> list[Section]:
     figure_sections = comparison_figures.build_sections(study, renderer)
     return [
         answer.build_section(study, renderer),
+        networks.build_section(study, renderer),
         *figure_sections[:1],
         why.build_section(study, renderer),
         remedies.build_section(study, renderer),
@@ -109,13 +112,14 @@ def build_sections(study: Study, renderer: Renderer) -> list[Section]:
 
 
 def order_sentences(sections: Sequence[Section]) -> list[str]:
-    """Is it, why, and what to do in the first three sentences; then the rest, section by section."""
-    first: list[str] = []
-    rest: list[str] = []
-    for section in sections:
-        leading = 1 if section.key in _LEADING else 0
-        first += section.sentences[:leading]
-        rest += section.sentences[leading:]
+    """The first sentences of the leading sections, in their order; then the rest, section by section."""
+    by_key = {section.key: section for section in sections}
+    first = [sentence for key in _LEADING if key in by_key for sentence in by_key[key].sentences[:1]]
+    rest = [
+        sentence
+        for section in sections
+        for sentence in section.sentences[1 if section.key in _LEADING else 0 :]
+    ]
     return first + rest
 
 

@@ -19,12 +19,15 @@ LOADER = PackageLoader("analysis.report")
 def render_page(study: Study, sections: Sequence[Section], sentences: Sequence[str]) -> str:
     """The page with those of ``sections`` that are there; of the others it says what adds them."""
     results = study.results
+    has_layers = len(results.layers) or results.networks.empty
+    measured, runs = ("layers", results.layers) if has_layers else ("networks", results.networks)
     return (
         _make_environment()
         .get_template("report.html.j2")
         .render(
             environment=results.environment,
-            replicates=results.layers["run"].nunique(),
+            measured=measured,
+            replicates=runs["run"].nunique(),
             newest=results.newest_run,
             sentences=sentences,
             sections=[section for section in sections if section.is_there],

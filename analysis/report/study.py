@@ -12,6 +12,8 @@ from analysis.environments.series import find_indistinct
 from analysis.environments.upgrade import Upgrade, compare_upgrade, find_predecessor
 from analysis.limits.roofline import Ceilings, find_ceilings
 from analysis.mnist.trainings import keep_judged_trainings
+from analysis.networks.building import build_networks
+from analysis.networks.network import MeasuredNetwork
 from analysis.pairs.plane_and_arms import PlaneAndArms, find_plane_and_arms
 from analysis.pairs.remedies import tabulate_remedies
 from analysis.pairs.table import tabulate_pairs
@@ -49,6 +51,8 @@ class Study:
     gains: pd.DataFrame
     #: The MNIST trainings to judge by, as ``keep_judged_trainings`` has them.
     trainings: pd.DataFrame
+    #: Whole networks, one a direction.
+    networks: tuple[MeasuredNetwork, ...]
     #: Sentences on what makes the numbers doubtful.
     cautions: tuple[str, ...]
     #: What changed since another environment; ``None`` where there is none to compare with.
@@ -73,6 +77,8 @@ def make_study(
     gains = tabulate_remedies(results, comparisons)
     tell("explaining traces")
     explained = explain_pairs(results, comparisons)
+    tell("judging networks")
+    networks = build_networks(results)
     tell("comparing with the environment before")
     upgrade, problem = _compare_with_another(results, everything, against)
     return Study(
@@ -86,6 +92,7 @@ def make_study(
         shown_explanations=choose_explanations(explained, gains, folder),
         gains=gains,
         trainings=keep_judged_trainings(results),
+        networks=tuple(networks),
         cautions=tuple(list_cautions(results)),
         upgrade=upgrade,
         upgrade_problem=problem,

@@ -24,6 +24,9 @@ class FileFacts:
     not_settled: int = 0
     disturbed: int = 0
     trainings: int = 0
+    #: Of whole networks: each with each of its changes and directions. And of their blocks.
+    networks: int = 0
+    blocks: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         if self.problem:
@@ -51,12 +54,15 @@ def _check_file(file: Path) -> FileFacts:
     except ResultsError as error:
         return FileFacts(str(file), problem=str(error))
     environments = dict.fromkeys(write_environment(run.environment) for run in read.runs)
+    timed = (read.layers, read.networks, read.blocks)
     return FileFacts(
         file=str(file),
         environment="; ".join(environments),
         cases=len(read.layers),
         not_measured=len(read.not_measured),
-        not_settled=int((~read.layers["settled"].astype(bool)).sum()),
-        disturbed=int(read.layers["contaminated"].astype(bool).sum()),
+        not_settled=sum(int((~table["settled"].astype(bool)).sum()) for table in timed),
+        disturbed=sum(int(table["contaminated"].astype(bool).sum()) for table in timed),
         trainings=len(read.trainings),
+        networks=len(read.networks),
+        blocks=len(read.blocks),
     )

@@ -59,6 +59,8 @@ def load_results(files: Iterable[Path]) -> Results:
         remedies=tabulate("remedies"),
         contrasts=tabulate("contrasts"),
         trainings=tabulate("trainings"),
+        networks=tabulate("networks"),
+        blocks=tabulate("blocks"),
         notes=tuple(notes),
     )
 

@@ -2,8 +2,9 @@
 
 Left out are every single round, the samples of turns that no other run shared, and pytest-benchmark's own
 description of the machine. Samples of turns that others shared stay, with seven significant digits: the clock
-counts nanoseconds, which is one digit less for a call of a millisecond. The ratios of these turns are left
-out, as they follow from them. All else stays as it was measured.
+counts nanoseconds, which is one digit less for a call of a millisecond. So do those of whole networks, whose
+time has an interval. The ratios of these turns are left out, as they follow from them. All else stays as it
+was measured.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _shorten(run: SavedRun) -> dict[str, Any]:
 def _shorten_row(row: Mapping[str, Any]) -> dict[str, Any]:
     info = dict(row["extra_info"])
     turns = info.get("turns") or {}
-    if turns.get("together"):
+    if turns.get("together") or (turns and "network" in info):
         info["turns"] = {**turns, "seconds": [_round(value) for value in turns["seconds"]]}
         if info.get("paired"):
             info["paired"] = _without_ratios(info["paired"])

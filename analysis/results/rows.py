@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from analysis.results.files import ResultsError
+from analysis.results.network_rows import (
+    BLOCK_COLUMNS,
+    NETWORK_COLUMNS,
+    complete_rows,
+    read_block,
+    read_network,
+)
+from analysis.results.row_parts import add_ratios, find_trace_folder, is_contaminated, read_case
 from analysis.results.tables import CampaignPlace, MeasuredRun
-from bench.contract.cases import DIED, DISAGREES, FIELDS, UNSUPPORTED, ConvCase
+from bench.contract.cases import DIED, DISAGREES, FIELDS, UNSUPPORTED
 
 #: The columns of each table, beside ``run``.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -68,6 +76,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "test_loss",
         "test_accuracy",
     ),
+    "networks": NETWORK_COLUMNS,
+    "blocks": BLOCK_COLUMNS,
 }
 
 
@@ -97,7 +107,15 @@ def read_rows(file: Path, saved: Iterable[Mapping[str, Any]]) -> list[tuple[str,
     Raises :class:`ResultsError`.
     """
     read = [_read_row(file, row) for row in saved]
-    _add_ratios(file, [row for table, row in read if table == "layers"])
+    add_ratios(
+        file,
+        [row for table, row in read if table == "layers"],
+        find_group=lambda row: row["pair"],
+        is_base=lambda row: row["case"].is_dense,
+        name=lambda row: row["id"],
+    )
+    for table in ("networks", "blocks"):
+        complete_rows(file, [row for name, row in read if name == table])
     return read
 
 
@@ -111,19 +129,23 @@ def _read_row(file: Path, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return "contrasts", _read_contrast(file, info)
     if "training" in info:
         return "trainings", _read_training(info["training"])
+    if "network" in info:
+        return "networks", read_network(file, row)
+    if "block" in info:
+        return "blocks", read_block(row)
     return "layers", _read_layer(file, row)
 
 
 def read_refusal(file: Path, refusal: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a case that was not measured."""
-    case = _read_case(file, refusal["case"])
+    case = read_case(file, refusal["case"])
     kind = refusal.get("kind") or _guess_kind(refusal["reason"])
     return {"case": case, "id": case.id, "reason": refusal["reason"], "kind": kind}
 
 
 def _read_layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     info, stats = row["extra_info"], row["stats"]
-    case = _read_case(file, info["case"])
+    case = read_case(file, info["case"])
     if info["pair"] not in (case.comparison, case.id):
         raise ResultsError(f"{file} counts {case.id} to a comparison that is not its own")
     paired = info["paired"] or {}
@@ -146,34 +168,21 @@ def _read_layer(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "control_ratio": control.get("ratio"),
         "first_call_seconds": info["first_call_seconds"],
         "settled": info["settled"],
-        "contaminated": _is_contaminated(info),
+        "contaminated": is_contaminated(info),
         "unchecked": info.get("unchecked"),
-        "trace": _find_trace_folder(file, info.get("trace")),
+        "trace": find_trace_folder(file, info.get("trace")),
         "turns": turns.get("seconds"),
         "together": turns.get("together"),
         "implementations": info.get("implementations"),
     }
 
 
-def _add_ratios(file: Path, layers: Iterable[dict[str, Any]]) -> None:
-    """The ratios of turns, which a packed file leaves out: own time over that of the dense layer."""
-    layers = list(layers)
-    dense_turns = {row["pair"]: row["turns"] for row in layers if row["case"].is_dense}
-    for row in layers:
-        if row["ratio"] is None or row["ratios"] is not None:
-            continue
-        own, dense = row["turns"], dense_turns.get(row["pair"])
-        if not own or not dense or len(own) != len(dense):
-            raise ResultsError(f"{file} holds {row['id']} without the turns that its ratio is of")
-        row["ratios"] = [one / other for one, other in zip(own, dense, strict=True)]
-
-
 def _read_remedy(file: Path, info: Mapping[str, Any]) -> dict[str, Any]:
     remedy = info["remedy"]
     return {
         "name": remedy["name"],
-        "case": _read_case(file, remedy["case"]),
-        "remedied": _read_case(file, remedy["remedied"]),
+        "case": read_case(file, remedy["case"]),
+        "remedied": read_case(file, remedy["remedied"]),
         **_read_ratio(info),
     }
 
@@ -181,8 +190,8 @@ def _read_remedy(file: Path, info: Mapping[str, Any]) -> dict[str, Any]:
 def _read_contrast(file: Path, info: Mapping[str, Any]) -> dict[str, Any]:
     contrast = info["contrast"]
     return {
-        "case": _read_case(file, contrast["case"]),
-        "base": _read_case(file, contrast["base"]),
+        "case": read_case(file, contrast["case"]),
+        "base": read_case(file, contrast["base"]),
         **_read_ratio(info),
     }
 
@@ -193,7 +202,7 @@ def _read_ratio(info: Mapping[str, Any]) -> dict[str, Any]:
         "ratio": info["paired"]["ratio"],
         "ratios": info["paired"]["ratios"],
         "settled": bool(info.get("settled", True)),
-        "contaminated": _is_contaminated(info),
+        "contaminated": is_contaminated(info),
     }
 
 
@@ -210,26 +219,6 @@ def _read_training(training: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_contaminated(info: Mapping[str, Any]) -> bool:
-    return bool((info.get("noise") or {}).get("contaminated"))
-
-
-def _find_trace_folder(file: Path, trace: str | None) -> Path | None:
-    """Where a case's trace lies: below the working folder, or beside the folder of its result file.
-
-    A file may name no other place: it is data, and may come from anybody.
-    """
-    if not trace or Path(trace).is_absolute() or ".." in Path(trace).parts:
-        return None
-    for folder in (Path(trace), file.parent.parent / trace):
-        try:
-            if folder.is_dir():
-                return folder
-        except (OSError, ValueError):  # a name that no folder can have
-            return None
-    return None
-
-
 def _guess_kind(reason: str) -> str:
     """The kind of a refusal in files that do not say it."""
     if "disagrees with NumPy" in reason:
@@ -237,10 +226,3 @@ def _guess_kind(reason: str) -> str:
     if reason.startswith(("killed the process", "took longer than", "the process died")):
         return DIED
     return UNSUPPORTED
-
-
-def _read_case(file: Path, fields: Mapping[str, Any]) -> ConvCase:
-    try:
-        return ConvCase.from_dict(fields)
-    except ValueError as error:
-        raise ResultsError(f"{file} holds a case that cannot exist: {error}") from error

@@ -87,6 +87,13 @@ class Results:
     ``trainings``: one row an MNIST model, repeat and run: its fields, history (an entry an epoch for
     each curve), seconds (of each epoch), compiled (the epochs whose time holds compiling too)
     and microseconds_a_sample (those epochs apart).
+    ``networks``: one row a network, variant, direction and run: run, the fields of ``network`` (see
+    ``bench/contract/schema.json``; layers as FoundLayers), seconds (of a step), seconds_q1, seconds_q3,
+    rounds, ratio and ratios (to the network as it is in the same turns, which itself has ratio 1; missing
+    where it took no turns), turns (the median round of each, in seconds), together, settled, contaminated,
+    first_call_seconds, trace.
+    ``blocks``: one row a depthwise layer with its pointwise layer, variant, direction and run: its fields,
+    seconds, ratio and ratios (to the block as it is), turns, together, settled, contaminated.
     """
 
     runs: tuple[MeasuredRun, ...]
@@ -96,6 +103,8 @@ class Results:
     remedies: pd.DataFrame
     contrasts: pd.DataFrame
     trainings: pd.DataFrame
+    networks: pd.DataFrame
+    blocks: pd.DataFrame
     #: A sentence for what was met in the files and left out.
     notes: tuple[str, ...] = ()
 
@@ -142,5 +151,7 @@ class Results:
             remedies=keep(self.remedies),
             contrasts=keep(self.contrasts),
             trainings=keep(self.trainings),
+            networks=keep(self.networks),
+            blocks=keep(self.blocks),
             notes=self.notes,
         )

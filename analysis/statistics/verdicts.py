@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.statistics.estimates import Estimate
+from bench.contract.thresholds import SINGLE_RUN_NOISE
 from bench.contract.verdicts import FASTER, SLOWER
 
 SAME, UNDECIDED = "same", "undecided"
@@ -26,10 +27,6 @@ DIFFERENT = (SLOWER, FASTER)
 FALSE_DISCOVERIES = 0.05
 #: No effect below this is called a difference, however quiet the machine seems.
 LEAST_NOISE = 0.02
-#: What one run cannot see: how much a ratio moves between runs. Over the three runs of
-#: reports/example its standard deviation was 2.1 % for the median comparison and under 5.7 % for
-#: 95 % of them, so that with this margin and the interval on top a chance verdict is rare.
-SINGLE_RUN_NOISE = 0.10
 #: *Same* means an interval wholly within this of 1, whatever the noise: more noise never makes it easier.
 SAME_WITHIN = 0.05
 #: An interval worth less than this decides nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,23 +18,24 @@ from analysis.traces.intervals import (
 from analysis.traces.operations import Operation
 
 #: What tells one row from another; see ``naming.describe_operation``.
-_DESCRIPTION = ["operation", "role", "name", "implementation", "groups"]
+DESCRIPTION = ("operation", "role", "name", "implementation", "groups")
 
 
 def attribute_operations(
     operations: Sequence[Operation],
     describe: Callable[[Operation], Mapping[str, Any]],
     steps: Intervals,
+    description: Sequence[str] = DESCRIPTION,
 ) -> pd.DataFrame:
     """One row for each description that ``describe`` gives, over the kept ``steps``.
 
-    Columns: those of the description, ``calls_a_step``, ``seconds_a_step`` (where several operations run
+    Columns: those of the ``description``, ``calls_a_step``, ``seconds_a_step`` (where several operations run
     at once, each has an equal part), ``overlapped`` (the part of its time in which others ran too) and
     ``running_seconds_a_step`` (its whole time). Empty where nothing ran in a step.
     """
     inside = _keep_inside_steps(operations, steps)
     if not inside:
-        return pd.DataFrame(columns=[*_DESCRIPTION, "calls_a_step", "seconds_a_step"])
+        return pd.DataFrame(columns=[*description, "calls_a_step", "seconds_a_step"])
     every = [operation.intervals for operation in inside]
     shared, lone = make_shared_clock(every), make_lone_clock(every)
     count = len(steps.starts)
@@ -41,9 +43,9 @@ def attribute_operations(
         {**describe(operation), **_measure_times(operation.intervals, shared, lone, count)}
         for operation in inside
     ]
-    table = pd.DataFrame(rows).groupby(_DESCRIPTION, sort=False, as_index=False).sum()
+    table = pd.DataFrame(rows).groupby(list(description), sort=False, as_index=False).sum()
     lone_share = table["lone_seconds"] / table["running_seconds"].where(table["running_seconds"] > 0)
-    return table[[*_DESCRIPTION, "calls_a_step", "seconds_a_step"]].assign(
+    return table[[*description, "calls_a_step", "seconds_a_step"]].assign(
         overlapped=(1 - lone_share).clip(0, 1).fillna(0.0),
         running_seconds_a_step=table["running_seconds"] / count,
     )
@@ -52,7 +54,7 @@ def attribute_operations(
 def _keep_inside_steps(operations: Sequence[Operation], steps: Intervals) -> list[Operation]:
     """The operations as far as they ran in a kept step; without those that did not."""
     cut = [
-        Operation(operation.name, keep_inside(operation.intervals, steps), operation.kernel)
+        dataclasses.replace(operation, intervals=keep_inside(operation.intervals, steps))
         for operation in operations
     ]
     return [operation for operation in cut if len(operation.intervals.starts)]

@@ -23,10 +23,12 @@ class Operation:
     intervals: Intervals
     #: What ran on a GPU for it; empty where the processor computes.
     kernel: str = ""
+    #: Its place in TensorFlow's graph: ``gradient_tape/resnet/conv1/Conv2DBackpropInput``; else empty.
+    place: str = ""
 
 
 #: An operation that a graph's executor ran, "scope/name:Type".
-_OPERATION = re.compile(r"^[^:]*:(_?[A-Za-z]\w*)$")
+_OPERATION = re.compile(r"^([^:]*):(_?[A-Za-z]\w*)$")
 #: Types that hold other operations.
 _CONTAINERS = re.compile(r"^(?:Stateful)?PartitionedCall$|^(?:Stateless)?(?:While|If)$|^Xla|^_Xla|^__")
 #: How an eager call's event begins; the operation's type follows.
@@ -46,8 +48,8 @@ def read_graph_operations(lines: Iterable[Line]) -> Iterator[Operation]:
     for line in lines:
         for name, intervals in line.split_by_name():
             match = _OPERATION.match(name)
-            if match and not _CONTAINERS.match(match[1]):
-                yield Operation(match[1], intervals)
+            if match and not _CONTAINERS.match(match[2]):
+                yield Operation(match[2], intervals, place=match[1])
 
 
 def read_eager_operations(caller: Line) -> Iterator[Operation]:
@@ -100,9 +102,10 @@ def read_gpu_kernels(lines: Iterable[Line]) -> Iterator[Operation]:
                 chosen = launchers == launcher
                 match = _OPERATION.match(launcher)
                 yield Operation(
-                    name=match[1] if match else launcher or kernel,
+                    name=match[2] if match else launcher or kernel,
                     intervals=Intervals(same.starts[chosen], same.ends[chosen]),
                     kernel=kernel,
+                    place=match[1] if match else "",
                 )
 
 

@@ -6,13 +6,11 @@ what the trace shows there: synchronisation, the executor, a caller that waits w
 (idle), the runtime's dispatch. Python between those events appears in no trace. It is counted as far
 as the calling thread's own CPU clock says that it was running. The remainder has no name.
 
-Traces are taken with one inter-op thread, so that operations run one after the other. Steps slower
-than the median are left out, as something disturbed them.
+Traces are taken with one inter-op thread, so that operations run one after the other.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,26 +20,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.traces.attribution import attribute_operations
+from analysis.traces.captured_steps import read_steps
 from analysis.traces.formats import hlo
 from analysis.traces.formats.capture import read_capture
-from analysis.traces.formats.chrome import read_chrome_trace
-from analysis.traces.formats.xplane import read_xplane
-from analysis.traces.intervals import Intervals
-from analysis.traces.line import Line, TraceError
 from analysis.traces.logged import add_log, read_log, split_gradients
 from analysis.traces.naming import describe_operation
-from analysis.traces.operations import (
-    Operation,
-    read_eager_operations,
-    read_gpu_kernels,
-    read_graph_operations,
-    read_torch_operations,
-    read_xla_instructions,
-)
+from analysis.traces.operations import Operation
 from analysis.traces.overheads import attribute_overheads
 from bench.contract.cases import ConvCase
 from bench.contract.kernels import DENSE, DEPTHWISE, POINTWISE
-from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO, STEP_NAME
+from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO
 
 KERNELS = (DENSE, DEPTHWISE, POINTWISE)
 COLUMNS = (
@@ -58,8 +46,6 @@ COLUMNS = (
     "overlapped",
     "groups",
 )
-#: Events of a function compiled by XLA.
-_COMPILED = re.compile(r"^CpuExecutable::|^ThunkExecutor::|:_?Xla|^Xla")
 
 
 @dataclass(frozen=True)
@@ -106,28 +92,25 @@ class Trace:
 def read_trace(folder: Path, case: ConvCase) -> Trace:
     """The trace of ``case`` in ``folder``.
 
-    Raises :class:`TraceError` where the trace or ``capture.json`` is missing, damaged or of another case.
-    What is wrong with the other files is told in the trace's ``problems``.
+    Raises ``TraceError`` (see ``traces.line``) where the trace or ``capture.json`` is missing, damaged or of
+    another case. What is wrong with the other files is told in the trace's ``problems``.
     """
-    file, lines = _read_newest(folder)
-    caller, steps = _find_steps(file, lines)
+    captured = read_steps(folder)
     capture = read_capture(folder / CAPTURE, case)
     problems: list[str] = []
 
-    instructions = read_xla_instructions(lines)
-    kernels = list(read_gpu_kernels(lines))
-    # On a GPU the processor's events are launches: what computes is the kernels.
-    operations = kernels or _read_processor_operations(lines, caller, instructions)
-    program = _read_program(folder / OPTIMIZED_HLO, instructions, kernels, problems)
+    operations = captured.operations
+    program = _read_program(folder / OPTIMIZED_HLO, captured.instructions, captured.kernels, problems)
 
     def describe(operation: Operation) -> dict[str, Any]:
         return describe_operation(operation, case, program)
 
-    step_seconds = float((steps.ends - steps.starts).mean())
     table = _join_rows(
-        attribute_operations(operations, describe, steps),
-        attribute_overheads(lines, caller, operations, steps, capture.caller_cpu_seconds),
-        step_seconds,
+        attribute_operations(operations, describe, captured.steps),
+        attribute_overheads(
+            captured.lines, captured.caller, operations, captured.steps, capture.caller_cpu_seconds
+        ),
+        captured.step_seconds,
     )
     log = read_log(folder / ONEDNN_LOG, case, problems)
     if log is not None:
@@ -135,46 +118,12 @@ def read_trace(folder: Path, case: ConvCase) -> Trace:
     table = table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)
     return Trace(
         operations=table,
-        step_seconds=step_seconds,
+        step_seconds=captured.step_seconds,
         untraced_step_seconds=float(np.median(capture.untraced_step_seconds)),
-        compiled=any(_COMPILED.search(name) for line in lines for name in line.distinct),
+        compiled=captured.is_compiled,
         logged=log is not None,
         problems=tuple(problems),
     )
-
-
-def _read_newest(folder: Path) -> tuple[Path, list[Line]]:
-    """The newest trace: TensorFlow's and JAX's as XPlane, else PyTorch's as Chrome's events."""
-    xplanes = sorted(folder.glob("plugins/profile/*/*.xplane.pb"))
-    if xplanes:
-        return xplanes[-1], read_xplane(xplanes[-1])
-    chrome_traces = sorted(folder.glob("*.pt.trace.json*"))
-    if chrome_traces:
-        return chrome_traces[-1], read_chrome_trace(chrome_traces[-1])
-    raise TraceError(f"there is no trace in {folder}")
-
-
-def _find_steps(file: Path, lines: Sequence[Line]) -> tuple[Line, Intervals]:
-    """The calling thread's line, and the steps to be looked at."""
-    for line in lines:
-        steps = line.keep_names([STEP_NAME])
-        if len(steps.starts):
-            seconds = steps.ends - steps.starts
-            kept = seconds <= np.median(seconds)
-            return line, Intervals(steps.starts[kept], steps.ends[kept])
-    raise TraceError(f"{file} holds no step called {STEP_NAME}: it was not captured by this suite")
-
-
-def _read_processor_operations(
-    lines: Sequence[Line], caller: Line, instructions: Sequence[Operation]
-) -> list[Operation]:
-    """What ran on the processor, whoever ran it."""
-    return [
-        *read_graph_operations(lines),
-        *read_eager_operations(caller),
-        *instructions,
-        *read_torch_operations(caller),
-    ]
 
 
 def _read_program(

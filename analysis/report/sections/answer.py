@@ -15,8 +15,15 @@ def build_section(study: Study, renderer: Renderer) -> Section:
         title="The answer",
         template="answer.html.j2",
         content={"cautions": study.cautions, "measure_ceilings": _write_measure_ceilings(study)},
-        sentences=tuple(write_answer(study.comparisons, study.plane_and_arms)),
+        sentences=_write_sentences(study),
     )
+
+
+def _write_sentences(study: Study) -> tuple[str, ...]:
+    """None where networks without a comparison were measured: what is said of them is the answer."""
+    if study.networks and study.comparisons.empty:
+        return ()
+    return tuple(write_answer(study.comparisons, study.plane_and_arms))
 
 
 def _write_measure_ceilings(study: Study) -> str:

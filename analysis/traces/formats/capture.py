@@ -1,4 +1,4 @@
-"""``capture.json`` -> what was measured beside a trace, without the profiler."""
+"""``capture.json`` and ``network.json`` -> what was measured beside a trace, without the profiler."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.traces.line import TraceError
 from bench.contract.cases import ConvCase
+from bench.contract.networks import NetworkCapture
 from bench.contract.trace_folder import Capture
 
 #: What reading a damaged or foreign file raises.
@@ -37,7 +38,17 @@ def read_capture(file: Path, case: ConvCase) -> Capture:
     return capture
 
 
-def _check_times(capture: Capture) -> None:
+def read_network_capture(file: Path) -> NetworkCapture:
+    """What ``file`` says of a traced network; :class:`TraceError` where it is damaged."""
+    try:
+        capture = NetworkCapture.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        _check_times(capture)
+    except _DAMAGE as error:
+        raise TraceError(f"{file} does not say how the network was traced: {error}") from error
+    return capture
+
+
+def _check_times(capture: Capture | NetworkCapture) -> None:
     """Raise ``ValueError`` where what the file says of times cannot be."""
     for value in capture.untraced_step_seconds + capture.caller_cpu_seconds:
         if not (math.isfinite(value) and value >= 0):

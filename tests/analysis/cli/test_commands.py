@@ -1,5 +1,6 @@
 """The commands that reports print: a shell and pytest must find in them what was measured."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -14,7 +15,9 @@ from analysis.report.build import build_report
 from analysis.results import repeating
 from analysis.results.loading import load_results
 from analysis.results.tables import MeasuredRun
+from bench.contract.case_ids import parse_id
 from bench.contract.cases import ConvCase
+from bench.session.selection import choose_ceilings
 from tests.analysis import made_results
 
 PROJECT = Path(__file__).parents[3]
@@ -26,15 +29,33 @@ def run_with(environment=None, **asked):
     return MeasuredRun(0, "identity", file="a.json", datetime="2026-01-01", environment=facts, **asked)
 
 
-def test_what_was_not_usual_is_asked_for_again():
-    command = repeating.write_measure_again([CASE], run_with(grid="smoke"))
+def test_a_comparison_is_asked_for_by_its_id():
+    command = repeating.write_measure_again([dataclasses.replace(CASE, layer="conv2d"), CASE], run_with())
     assert command == (
-        "pytest 'bench/bench_layers.py::test_layer[separable_conv2d-train-8x32x32x64-f64-k3-float64-eager]' "
-        "--grid smoke --modes eager --dtypes float64 --benchmark-autosave"
+        "pytest bench/bench_layers.py --case train-8x32x32x64-f64-k3-float64-eager --benchmark-autosave"
     )
-    assert repeating.write_trace([CASE], run_with(grid="smoke")).endswith(
-        "--profile all --benchmark-autosave"
+    assert repeating.write_trace([CASE], run_with()) == (
+        "pytest bench/bench_layers.py --case train-8x32x32x64-f64-k3-float64-eager --profile all "
+        "--benchmark-autosave"
     )
+
+
+def test_a_part_is_asked_for_by_its_own_id():
+    part = ConvCase("depthwise_conv2d")
+    assert f"--case {part.id} " in repeating.write_measure_again([part], run_with())
+
+
+def test_ceilings_are_asked_for_by_cases_that_need_all_of_them():
+    cases = [ConvCase(batch=batch, mode=mode, dtype=dtype) for batch, mode, dtype in (
+        (1, "graph", "float32"), (2, "graph", "float32"), (3, "xla", "float32"), (4, "xla", "float16"),
+        (5, "graph", "float16"),
+    )]  # fmt: skip
+    command = repeating.write_ceilings(cases, run_with(grid="default"))
+    words = shlex.split(command)
+    assert words[:3] == ["pytest", "bench/bench_ceilings.py", "--case"]
+    asked = [parse_id(word) for word in words[3].split(",")]
+    assert asked == [cases[0], cases[2], cases[3]]
+    assert choose_ceilings(asked) == choose_ceilings(cases)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +65,19 @@ def test_what_was_not_usual_is_asked_for_again():
         ({"grid": "layers", "shapes": "layers"}, ["--shapes", "layers"]),
         ({"grid": "$(rm -rf x).csv"}, ["--shapes", "$(rm -rf x).csv"]),
         ({"grid": "mobilenet"}, ["--grid", "mobilenet"]),
+        ({"grid": "--case"}, ["--case", "train-8x32x32x64-f64-k3-float64-eager"]),
         ({}, []),
     ],
 )
-def test_shapes_are_named_as_they_were_and_quoted(facts, words):
-    found = shlex.split(repeating.write_measure_again([ConvCase()], run_with(**facts)))
-    assert found[2 : 2 + len(words)] == words
+def test_a_campaign_names_what_a_run_measured_as_it_was_named_and_quoted(facts, words):
+    run = run_with(**facts)
+    found = shlex.split(repeating.write_campaign(run, run, [CASE]))
+    axes = [] if "--case" in words else ["--modes", "eager", "--dtypes", "float64"]
+    assert found[3:] == [
+        *("--environment", "before=current", "--environment", "after=current"),
+        *words,
+        *axes,
+    ]
 
 
 def test_the_environment_is_set_again_too():
@@ -94,7 +122,7 @@ def test_the_commands_of_a_report_made_with_unusual_options_run(tmp_path):
         # Without a framework nothing can be traced.
         words = [word for word in shlex.split(command) if word not in ("--profile", "all")]
         words = words[words.index("pytest") + 1 :]
-        assert [word.partition("::")[0] for word in words[:2]] == ["bench/bench_layers.py"] * 2
-        done = measure(tmp_path, *words[2:], "--benchmark-max-time=0.01", select=words[:2])
+        assert words[:3] == ["bench/bench_layers.py", "--case", "train-1x4x4x2-f4-k3-float64-eager"]
+        done = measure(tmp_path, *words[1:], "--benchmark-max-time=0.01", select=words[:1])
         assert done.returncode == 0, done.stdout + done.stderr
         assert "2 passed" in done.stdout

@@ -6,8 +6,10 @@ import shutil
 import pytest
 
 from analysis.cli.main import main
+from analysis.report import study
 from bench.contract.cases import ConvCase
 from tests.analysis import made_results
+from tests.analysis.report import made_measured_networks
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
@@ -74,6 +76,20 @@ def large(tmp_path_factory):
     return built(tmp_path_factory.mktemp("large"), [*rows, *made_results.ceilings()])
 
 
+@pytest.fixture(scope="module")
+def with_networks(tmp_path_factory):
+    """Networks with long and hostile names, one of them in two directions."""
+    networks = [
+        made_measured_networks.deep_network(17),
+        made_measured_networks.small_network(direction="inference"),
+        made_measured_networks.small_network(name=HOSTILE + "x" * 100, problems=(HOSTILE,)),
+    ]
+    rows = made_results.comparison_rows(ConvCase(), 0.002, 0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study, "build_networks", lambda results: networks)
+        return built(tmp_path_factory.mktemp("networks"), rows)
+
+
 @pytest.fixture
 def opened(browser):
     """Opens a page, and fails where it complains or asks anybody for anything."""
@@ -103,6 +119,11 @@ def opened(browser):
 
 @pytest.fixture(params=["small", "large"])
 def path(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["small", "with_networks"])
+def told(request):
     return request.getfixturevalue(request.param)
 
 
@@ -142,9 +163,9 @@ def test_a_row_opens_onto_the_command_that_repeats_it(opened, path):
     button.press("Enter")
     assert button.get_attribute("aria-expanded") == "true"
     shown = table(page).locator("tbody").inner_text()
-    assert "pytest 'bench/bench_layers.py::test_layer[conv2d-" in shown
+    assert "pytest bench/bench_layers.py --case " in shown
     button.press("Enter")
-    assert "pytest 'bench" not in table(page).locator("tbody").inner_text()
+    assert "pytest bench" not in table(page).locator("tbody").inner_text()
 
 
 def test_what_changed_is_filtered_by_the_kernel_and_a_row_says_which_it_was(opened, small):
@@ -198,6 +219,23 @@ def test_on_paper_the_page_is_light_and_shows_whole_tables(opened, small):
     assert not page.locator("nav[aria-label=Contents]").is_visible()
 
 
+def test_a_layer_of_a_network_says_why_it_is_changed(opened, with_networks):
+    page = opened(with_networks)
+    layers = page.locator("#networks table[data-rows]").first
+    layers.locator("button.more").first.press("Enter")
+    shown = layers.locator("tbody").inner_text()
+    assert "alone, the change makes it 2.0x faster" in shown
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_in_networks(opened, with_networks, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(opened(with_networks, color_scheme=scheme))
+    assert found.violations_count == 0, found.generate_report()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(opened, path, scheme):
     from axe_playwright_python.sync_playwright import Axe
@@ -208,6 +246,6 @@ def test_axe_finds_no_violation(opened, path, scheme):
 
 
 @pytest.mark.parametrize("width", [1400, 800, 390])
-def test_nothing_but_figures_and_tables_is_wider_than_the_window(opened, small, width):
-    page = opened(small, viewport={"width": width, "height": 900})
+def test_nothing_but_figures_and_tables_is_wider_than_the_window(opened, told, width):
+    page = opened(told, viewport={"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -139,6 +139,7 @@ def test_sections_without_data_are_left_out_and_the_others_stand_in_order(tmp_pa
         "environment",
     ]
     assert re.findall(r"[,:] ([\w ]+) \(<code>", html[html.index("Not here yet") :]) == [
+        "Your network",
         "Why",
         "What to do",
         "What changed",
@@ -153,6 +154,14 @@ def test_no_two_elements_of_the_page_share_an_id(tmp_path):
     ids = re.findall(r'<[a-z0-9]+ [^>]*\bid="([^"]*)"', html[html.index("<body>") :])
     assert len(ids) > 10
     assert len(ids) == len(set(ids))
+
+
+def test_a_network_is_told_before_the_answer_to_the_general_question():
+    made = [
+        Section(key="answer", title="", template="", sentences=("is it", "border")),
+        Section(key="networks", title="", template="", sentences=("yours", "its training")),
+    ]
+    assert build.order_sentences(made) == ["yours", "is it", "border", "its training"]
 
 
 def test_the_first_three_sentences_are_the_first_of_answer_why_and_remedies():

@@ -1,0 +1,1 @@
+"""Whole networks: what their changes gained, and what their layers say of it."""
