@@ -119,6 +119,8 @@ def make_small(command: str) -> str:
     more = LITTLE_WORK[max(beginnings, key=len)] if beginnings else ""
     if "--shapes" in words:
         more = more.replace("--grid smoke ", "")
+    if "--case" in words:
+        more = more.replace("--grid smoke --directions forward ", "")
     return f"{command} {more}".strip()
 
 

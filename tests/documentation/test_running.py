@@ -46,6 +46,10 @@ def test_whatever_makes_a_command_small_is_used():
             "pytest bench/ --shapes layers.csv --directions forward --benchmark-max-time=0.01 -k 'not KiB'",
         ),
         (
+            "pytest bench/ --case forward-8x32x32x64-f64-k3",
+            "pytest bench/ --case forward-8x32x32x64-f64-k3 --benchmark-max-time=0.01 -k 'not KiB'",
+        ),
+        (
             "python -m bench.campaign --environments tf220,tf221",
             "python -m bench.campaign --environments tf220=current:MADE_VERSION=2.20.0,"
             "tf221=current:MADE_VERSION=2.21.0 --replicates 1 --grid smoke --directions forward "
