@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,36 +96,42 @@ def _format_variants(variants: Sequence[MeasuredVariant]) -> Iterator[str]:
 
 
 def _format_layers(measured: MeasuredNetwork) -> Iterator[str]:
-    """Every convolution over 1x1, those that are changed first; the rest of the layers in one line."""
+    """Every convolution over 1x1, those that are changed first; the rest of the layers in one line.
+
+    A depthwise layer comes with what its change would take out.
+    """
     told = [layer for layer in measured.layers if layer.found.becomes or layer.found.reason]
     told.sort(key=lambda layer: (not layer.convert, not layer.found.becomes))
+    seconds = {layer.found.name: layer.in_network_seconds for layer in measured.layers}
     titles = ("layer", "now", "becomes", "ms in it", "ms alone", "ms other", "why")
-    yield from _align([titles, *(_format_layer(layer) for layer in told)])
-    rest = [layer for layer in measured.layers if layer not in told]
-    seconds = [layer.in_network_seconds for layer in rest if layer.in_network_seconds is not None]
+    yield from _align([titles, *(_format_layer(layer, seconds) for layer in told)])
+    shown = {name for layer in told for name in (layer.found.name, *layer.found.absorbs)}
+    rest = [name for name in seconds if name not in shown]
     if rest:
-        taken = f": {_write_milliseconds(sum(seconds))} ms in it" if seconds else ""
-        yield f"  {len(rest)} other layers{taken}"
+        taken = _write_sum([seconds[name] for name in rest])
+        yield f"  {len(rest)} other layers{f': {taken} ms in it' if taken else ''}"
 
 
-def _format_layer(layer: MeasuredLayer) -> tuple[str, ...]:
+def _format_layer(layer: MeasuredLayer, seconds: Mapping[str, float | None]) -> tuple[str, ...]:
     found = layer.found
     calls = f" ({found.calls} calls)" if found.calls > 1 else ""
     return (
         found.name + calls,
         f"{found.kind} {found.input_shape}".strip(),
         f"{'' if layer.convert else 'stays, not '}{found.becomes}" if found.becomes else "stays",
-        _write_milliseconds(layer.in_network_seconds),
-        _write_milliseconds(layer.alone_seconds),
-        _write_milliseconds(layer.other_seconds),
+        _write_sum([seconds.get(name) for name in (found.name, *found.absorbs)]),
+        _write_sum([layer.alone_seconds]),
+        _write_sum([layer.other_seconds]),
         layer.reason,
     )
 
 
-def _write_milliseconds(seconds: float | None) -> str:
+def _write_sum(seconds: Sequence[float | None]) -> str:
+    """Milliseconds of all together; empty where none is known."""
     from analysis.wording import format_milliseconds
 
-    return "" if seconds is None else format_milliseconds(seconds)
+    known = [one for one in seconds if one is not None]
+    return format_milliseconds(sum(known)) if known else ""
 
 
 def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:

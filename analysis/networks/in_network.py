@@ -13,7 +13,7 @@ its own; so the parts add up to the traced step.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ from bench.contract.networks import NETWORK_CAPTURE, FoundLayer
 
 #: How the names of TensorFlow's types and of PyTorch's operations look; XLA's instructions have others.
 _TELLING = re.compile(r"^_?[A-Z]|::")
-#: A trace whose operations say less than this leaves out is none by kind.
+#: Where no layer is known and more of the time than this says nothing, nothing is known by kind.
 _MOST_UNTOLD = 0.5
-#: Less of the convolutions' time without a layer is not worth a sentence.
+#: Less time without a layer is not worth a sentence.
 _WORTH_TELLING = 0.01
 #: Before the name of an operation that is part of a gradient.
 _GRADIENT = "gradient_tape/"
@@ -94,26 +94,33 @@ def read_network_trace(folder: Path, row: Mapping[str, Any]) -> NetworkTrace:
 
 
 def _leave_out_untold(trace: NetworkTrace, table: pd.DataFrame) -> NetworkTrace:
-    """``trace`` without what its operations, in ``table``, do not say; a sentence says so."""
-    untold = float(table.loc[~table["is_told"].astype(bool), "seconds_a_step"].sum())
-    if untold > _MOST_UNTOLD * float(table["seconds_a_step"].sum()):
+    """``trace`` without what its operations, in ``table``, do not say; sentences say so."""
+    is_told = table["is_told"].astype(bool)
+    whole = float(table["seconds_a_step"].sum())
+    untold = float(table.loc[~is_told, "seconds_a_step"].sum())
+    if trace.by_layer:
+        return replace(trace, problems=tuple(_list_unnamed(trace, table[is_told], untold / whole)))
+    if untold > _MOST_UNTOLD * whole:
         problem = "The trace does not say what its operations do: XLA compiled them into others."
-        return replace(trace, by_layer={}, by_kind={}, problems=(problem,))
-    if not trace.by_layer:
-        problem = (
-            "The trace does not say which layer an operation is of: it tells convolutions from the rest."
+        return replace(trace, by_kind={}, problems=(problem,))
+    problem = "The trace does not say which layer an operation is of: it tells convolutions from the rest."
+    kinds = (CONVOLUTION, REST, OUTSIDE)
+    return replace(trace, by_kind={kind: trace.by_kind[kind] for kind in kinds}, problems=(problem,))
+
+
+def _list_unnamed(trace: NetworkTrace, told: pd.DataFrame, untold: float) -> Iterator[str]:
+    """A sentence for each part of the operations that no layer is known of; ``untold`` is XLA's share."""
+    if untold > _WORTH_TELLING:
+        yield (
+            f"XLA compiled a part of the traced network, {format_percent(untold)} of its operations' time, "
+            "as it does for convolutions with groups: of that no layer is known."
         )
-        kinds = (CONVOLUTION, REST, OUTSIDE)
-        return replace(trace, by_kind={kind: trace.by_kind[kind] for kind in kinds}, problems=(problem,))
-    convolutions = table[table["kind"] == CONVOLUTION]
-    unnamed = float(convolutions.loc[convolutions["layer"] == "", "seconds_a_step"].sum())
+    unnamed = told[(told["kind"] == CONVOLUTION) & (told["layer"] == "")]["seconds_a_step"].sum()
     if unnamed > _WORTH_TELLING * trace.by_kind[CONVOLUTION]:
-        problem = (
+        yield (
             f"Of the traced convolutions {format_percent(unnamed / trace.by_kind[CONVOLUTION])} cannot be "
             "given to a layer: they were fused with what lies behind several of them, or behind none."
         )
-        return replace(trace, problems=(problem,))
-    return trace
 
 
 def find_layer(place: str, scopes: Mapping[str, str]) -> str:

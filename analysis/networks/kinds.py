@@ -11,8 +11,8 @@ KINDS = (CONVOLUTION, NORMALISATION, ACTIVATION, REST, OUTSIDE)
 
 #: Keras's layers that apply a function to each number, besides those whose names say so.
 _ACTIVATION_LAYERS = frozenset({"Activation", "ELU", "Softmax"})
-#: Convolutions by TensorFlow's types (oneDNN's variants contain them) and by PyTorch's names.
-_CONVOLUTIONS = re.compile(r"Conv2D|DepthwiseConv2d|Conv3D|::\w*conv")
+#: Convolutions by TensorFlow's types (oneDNN's variants contain them), PyTorch's names, XLA's instructions.
+_CONVOLUTIONS = re.compile(r"Conv2D|DepthwiseConv2d|Conv3D|::\w*conv|^convolution(?:\.\d+)?$")
 
 
 def classify_layer(keras_class: str) -> str:
@@ -25,5 +25,5 @@ def classify_layer(keras_class: str) -> str:
 
 
 def is_convolution(operation: str) -> bool:
-    """Whether an operation, by TensorFlow's type or PyTorch's name, is a convolution or a gradient of one."""
+    """Whether an operation, as its framework calls it, is a convolution or a gradient of one."""
     return bool(_CONVOLUTIONS.search(operation))

@@ -80,10 +80,12 @@ class LayersAlone:
 
 
 def list_cases(layer: FoundLayer, network: NetworkRuns) -> list[ConvCase]:
-    """A layer alone, one case a call, in the direction of its network."""
+    """A layer alone, one case a call, in the direction of its network and where that ran."""
     direction = DIRECTION_OF_LAYERS[network.newest["direction"]]
     return [
-        dataclasses.replace(case, direction=direction) for case in layer.cases if case.layer in _OTHER_LAYERS
+        dataclasses.replace(case, direction=direction, mode=network.mode, device=network.device)
+        for case in layer.cases
+        if case.layer in _OTHER_LAYERS
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +71,17 @@ def read_block(row: Mapping[str, Any]) -> dict[str, Any]:
 def complete_rows(file: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Add what a file says once to the rows of networks or of blocks: layers, and the ratios of turns.
 
-    Raises :class:`ResultsError` where one is there twice, or has a ratio without its turns.
+    Raises :class:`ResultsError` where one is there twice, changes a layer that its network lacks, or has a
+    ratio without its turns.
     """
     rows = list(rows)
     key = BLOCK_KEY if rows and "network" in rows[0] else NETWORK_KEY
-    if key is NETWORK_KEY:
-        _share_layers(rows)
-        for row in rows:
-            _check_names(file, row)
     found = Counter((_find_key(row, key), row["variant"]) for row in rows)
     for row in rows:
         if found[_find_key(row, key), row["variant"]] > 1:
             raise ResultsError(f"{file} holds {_write_name(row, key)} twice")
+    if key is NETWORK_KEY:
+        _share_layers(file, rows)
     add_ratios(
         file,
         rows,
@@ -90,13 +89,6 @@ def complete_rows(file: Path, rows: Iterable[dict[str, Any]]) -> None:
         is_base=lambda row: row["variant"] == AS_IT_IS,
         name=lambda row: _write_name(row, key),
     )
-
-
-def _share_layers(rows: Iterable[dict[str, Any]]) -> None:
-    """Give all rows of a network its layers, which stand in that of the network as it is."""
-    known = {_find_key(row, NETWORK_KEY): row["layers"] for row in rows if row["layers"]}
-    for row in rows:
-        row["layers"] = known.get(_find_key(row, NETWORK_KEY), ())
 
 
 def _find_key(row: Mapping[str, Any], key: tuple[str, ...]) -> tuple[Hashable, ...]:
@@ -133,16 +125,17 @@ def _read_layers(file: Path, network: Mapping[str, Any]) -> tuple[FoundLayer, ..
         ) from error
 
 
-def _check_names(file: Path, row: Mapping[str, Any]) -> None:
-    """What a schema cannot say: a network has each of its layers once, and changes no other.
+def _share_layers(file: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Give all rows of a network its layers, which stand in that of the network as it is; check their names.
 
-    A network of which nothing was measured as it is has no layers here.
+    Where that row is missing, nothing says which layers there are.
     """
-    names = [layer.name for layer in row["layers"]]
-    if not names:
-        return
-    if len(set(names)) < len(names):
-        raise ResultsError(f"{file} holds {row['name']} with a layer twice")
-    others = {*row["converted"], *(row["recommended"] or ())} - set(names)
-    if others:
-        raise ResultsError(f"{file} holds {row['name']} with a change of {min(others)!r}, which it lacks")
+    known = {_find_key(row, NETWORK_KEY): row["layers"] for row in rows if row["variant"] == AS_IT_IS}
+    for row in rows:
+        row["layers"] = known.get(_find_key(row, NETWORK_KEY), ())
+        names = [layer.name for layer in row["layers"]]
+        if len(set(names)) < len(names):
+            raise ResultsError(f"{file} holds {row['name']} with a layer twice")
+        others = {*row["converted"], *(row["recommended"] or ())} - set(names)
+        if names and others:
+            raise ResultsError(f"{file} holds {row['name']} with a change of {min(others)!r}, which it lacks")

@@ -38,7 +38,7 @@ def convert(network: Any, names: Collection[str], found: Iterable[FoundLayer]) -
         _copy_trainable(model, copy)
         for layer, its_copy in copies.values():
             if id(layer) not in changes and isinstance(layer, keras.layers.Layer) and not read_graph(layer):
-                its_copy.set_weights(layer.get_weights())
+                _copy_state(layer, its_copy)
     except ConversionError:
         raise
     except Exception as error:  # whatever Keras, or a layer of the user's, makes of being copied
@@ -109,6 +109,13 @@ def _copy_trainable(model: Any, copy: Any) -> None:
     for layer, its_copy in pairs:
         if its_copy.trainable != layer.trainable:
             its_copy.trainable = layer.trainable
+
+
+def _copy_state(layer: Any, copy: Any) -> None:
+    """Give ``copy`` the weights of ``layer``, and what it computes of them once."""
+    copy.set_weights(layer.get_weights())
+    if hasattr(copy, "finalize_state"):  # of layers that learn from data before training
+        copy.finalize_state()
 
 
 def create_replacement(layer: Any, pointwise: Any = None) -> Any:

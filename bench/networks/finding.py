@@ -90,11 +90,15 @@ def _watch_call(network: Network, batch: int) -> list[LayerCall]:
         with watch_calls(network.keras_model, lambda *call: calls.append(LayerCall(*call))):
             network.keras_model(inputs, training=False)
     except Exception as error:  # of the user's layers, or of the framework
-        raise ModelError(f"{network.name} does not run here: {describe_error(error)}") from error
+        raise ModelError(f"{network.name} does not run here: {_quote(error)}") from error
     tensors = [tensor for call in calls for tensor in (*call.inputs, *call.outputs)]
     if any(size is None for tensor in tensors for size in tensor.shape):
         raise ModelError(f"{network.name} has layers that do not say the sizes of what they are called with")
     return calls
+
+
+def _quote(error: Exception) -> str:
+    return _OPERATION.sub("", describe_error(error))
 
 
 def _describe_layer(run: _Run, place: Place, mode: str, device: str) -> FoundLayer:
@@ -221,8 +225,7 @@ def _count_replacement(
     except ConversionError:
         raise
     except Exception as error:  # whatever the framework says of this combination
-        words = _OPERATION.sub("", describe_error(error))
-        raise ConversionError(f"its replacement does not run: {words}") from error
+        raise ConversionError(f"its replacement does not run: {_quote(error)}") from error
     return {
         "parameters_after": count_parameters(replacement),
         "multiplications_after": run.scale(multiplications),

@@ -25,7 +25,7 @@ _EXAMPLE = "give --model-input, such as 96x96x3"
 class Network:
     """A Keras model that is built, and what it is called with."""
 
-    #: Short, for titles: ``ResNet50``, the file's stem, or the function's name.
+    #: Short, for titles: ``ResNet50``, the file's stem, or the module's name with the function's.
     name: str
     #: What the user wrote after ``--model``.
     model: str
@@ -102,7 +102,8 @@ def _get_model(text: str, input_shapes: Sequence[tuple[int, ...]], *, unsafe: bo
             "--model must be a saved model (.keras, .h5), FILE.py:function, package.module:function or "
             f"{PREFIX}NAME, not {quote(text)}"
         )
-    return name, build_from_code(where, name, input_shapes)
+    file_or_module = Path(where).stem if where.endswith(".py") else where.rpartition(".")[2]
+    return f"{file_or_module}.{name}", build_from_code(where, name, input_shapes)
 
 
 def _build_sequential(model: Any, input_shapes: Sequence[tuple[int, ...]]) -> None:

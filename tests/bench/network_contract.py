@@ -17,6 +17,8 @@ DEVICE = "CPU:0"
 IMAGES = np.random.default_rng(5).standard_normal((4, 6, 6, 3), dtype=np.float32)
 #: The modes that differ, without what takes minutes: operation by operation in JAX, compiling in PyTorch.
 QUICK_MODES = {"tensorflow": MODES, "jax": ("graph",), "torch": ("eager",)}[FRAMEWORK.name]
+#: TensorFlow 2.12 normalizes nothing in bfloat16.
+POLICIES = ["mixed_float16"] if keras.__version__.startswith("2.") else ["mixed_float16", "mixed_bfloat16"]
 
 
 class Counter(keras.layers.Layer):
@@ -202,14 +204,12 @@ def test_several_inputs_and_outputs_by_name_all_count(mode):
     assert len(gradients) == len(model.trainable_weights) == 4
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", POLICIES)
 def test_the_loss_is_float32_whatever_the_network_computes_in(policy):
     model = create_model(["norm"], policy)
-    # In a graph TensorFlow 2.12 has no convolution in bfloat16 with a bias.
-    mode = "graph" if FRAMEWORK.name == "jax" else "eager"
-    output = prepare_call(model, INFERENCE, mode)()
+    output = prepare_call(model, INFERENCE, "graph")()
     assert policy.removeprefix("mixed_") in str(output.dtype)
-    loss, gradients = prepare_call(model, TRAINING_WITH_ADAM, mode)()
+    loss, gradients = prepare_call(model, TRAINING_WITH_ADAM, "graph")()
     assert all("float32" in str(tensor.dtype) for tensor in [loss, *gradients])
 
 

@@ -21,8 +21,8 @@ def create_step(model: Any, inputs: Any, step: NetworkStep, device: Any) -> Call
 
     The state that a step changes is the call's own: ``model`` stays as it is.
     """
-    # What a call consumes must not be the model's.
     inputs = jax.device_put(inputs, device)
+    # What a call consumes must not be the model's.
     trainable, others = _copy(model.trainable_variables, device), _copy(model.non_trainable_variables, device)
     if step.training:
         return _create_training(model, inputs, step, (trainable, others, []), device)

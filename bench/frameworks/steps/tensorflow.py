@@ -31,13 +31,7 @@ def create_step(model: Any, inputs: Any, step: NetworkStep) -> Callable[[], obje
     compiled = tf.function(function, jit_compile=step.mode == "xla", autograph=False)
     concrete = compiled.get_concrete_function(*tensors)
 
-    def call() -> object:
-        return concrete(*tensors)
-
-    # A graph knows its variables, but does not keep them.
-    call.model = model  # type: ignore[attr-defined]
-    call.function = function  # type: ignore[attr-defined]
-    return call
+    return lambda: concrete(*tensors)
 
 
 def _create_training(model: Any, forward: Callable, step: NetworkStep) -> Callable:

@@ -153,6 +153,22 @@ def test_what_xla_compiled_is_not_told_apart(tmp_path):
     assert 0 < trace.accounted <= 1
 
 
+def test_what_xla_compiled_inside_a_graph_is_of_no_layer_and_all_else_is(tmp_path):
+    folder = made_networks.save_trace(tmp_path / "trace")
+    step = made_traces.graph_step(0, made_networks.OPERATIONS)
+    # TensorFlow has convolutions with groups compiled, and says nothing of which.
+    step["worker"] = [("convolution.1", 7, 7.1), ("end: convolution.1", 8, 8)]
+    (file,) = folder.rglob("*.xplane.pb")
+    file.write_bytes(made_traces.space(step))
+    trace = read_network_trace(folder, row_of())
+    assert in_milliseconds(trace.by_layer)["conv"] == 2.5
+    assert in_milliseconds(trace.by_kind)["convolution"] == 6.0
+    assert trace.problems == (
+        "XLA compiled a part of the traced network, 14 % of its operations' time, as it does for "
+        "convolutions with groups: of that no layer is known.",
+    )
+
+
 def test_kernels_on_a_gpu_belong_to_the_layer_that_launched_them(tmp_path):
     folder = made_networks.save_trace(tmp_path / "trace")
     (file,) = folder.rglob("*.xplane.pb")

@@ -54,6 +54,12 @@ def test_a_layer_names_its_comparison_in_the_direction_of_the_network(tmp_path):
     assert layers["conv"].alone_seconds == 0.002
 
 
+def test_in_another_mode_a_layer_has_the_comparison_of_that_mode(tmp_path):
+    layers = tell(build(tmp_path, [*made_networks.layer_rows(), *made_networks.network_rows(mode="xla")]))
+    assert layers["conv"].comparison.endswith("-xla")
+    assert layers["conv"].alone_seconds is None
+
+
 def test_why_a_layer_is_changed_or_not(tmp_path):
     layers = tell(build(tmp_path, made_networks.all_rows()))
     assert layers["conv"].reason == "alone, the change makes it 2.00x faster (2.00-2.01)"

@@ -24,7 +24,8 @@ def find(build, *shapes):
 
 
 def run(model, network):
-    return np.asarray(model(draw_inputs(network), training=False))
+    outputs = model(draw_inputs(network), training=False)
+    return np.asarray(outputs.detach() if hasattr(outputs, "detach") else outputs)
 
 
 def list_kinds(model):
@@ -83,10 +84,19 @@ def test_exactly_the_layers_named_change_and_all_others_stay(build, shapes, beco
     assert copy.name == network.keras_model.name
 
 
+def build_normalised():
+    """Its first layer has learnt mean and variance, and draws random numbers besides."""
+    norm = layers.Normalization(name="norm")
+    norm.adapt(np.arange(2 * 8 * 8 * 3, dtype="float32").reshape(2, *IMAGE))
+    stack = [norm, layers.GaussianNoise(0.5), layers.Conv2D(3, 3, name="conv")]
+    return keras.Sequential([keras.Input(IMAGE), *stack])
+
+
 @pytest.mark.parametrize(
     ("build", "shapes"),
     [
         (made_models.build_nested, ()),
+        (build_normalised, ()),
         (made_models.build_siamese, (IMAGE, IMAGE)),
         (made_models.build_inverted_residuals, ()),
         (made_models.build_composite, ()),

@@ -88,9 +88,9 @@ def test_names_and_weights_are_the_same_whenever_a_network_is_loaded(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
-def test_a_function_names_the_network_and_a_file_does_too(tmp_path):
+def test_a_file_and_its_function_name_the_network(tmp_path):
     network = load(write_build(tmp_path, sequence("layers.Input((8, 8, 3))")))
-    assert (network.name, network.batch, network.input_shapes) == ("build", 2, ((8, 8, 3),))
+    assert (network.name, network.batch, network.input_shapes) == ("net.build", 2, ((8, 8, 3),))
     network.keras_model.save(tmp_path / "my net.h5")
     assert load(tmp_path / "my net.h5").name == "my net"
 
