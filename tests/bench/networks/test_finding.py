@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from bench.contract.networks import DENSE, SEPARABLE, FoundLayer
-from bench.frameworks.loading import load_framework
 from bench.networks.finding import find_layers
 from bench.networks.sources.errors import ModelError
 from tests.bench.networks import made_models
@@ -219,17 +218,11 @@ def test_an_activation_of_the_users_own_is_left_out_where_the_layer_is_measured_
     assert (found.becomes, found.cases[0].activation) == (SEPARABLE, None)
 
 
-def test_channels_first_is_found_where_the_framework_runs_it():
+def test_channels_first_is_told_by_the_right_axes():
     conv = layers.Conv2D(4, 3, data_format="channels_first", name="conv")
-    shape = (3, 8, 7)
-    model = stack(conv, shape=shape)
-    if keras.backend.backend() == "tensorflow" and load_framework().list_devices() == ("CPU:0",):
-        with pytest.raises(ModelError, match=r"^Made does not run here: UnimplementedError: .*NHWC"):
-            find(model, shape)
-        return
-    found = find(model, shape)["conv"]
+    found = find(stack(conv, shape=(3, 8, 7)), (3, 8, 7))["conv"]
     assert [case.id for case in found.cases] == ["conv2d-train-2x8x7x3-f4-k3-valid-nchw-first"]
-    assert found.multiplications == 2 * 6 * 5 * 9 * 3 * 4
+    assert (found.input_shape, found.multiplications) == ("3x8x7", 2 * 6 * 5 * 9 * 3 * 4)
 
 
 def test_half_precision_is_that_of_the_computation():
