@@ -59,9 +59,11 @@ def pytest_report_header(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Without remedies, claims or trainings to measure there is no test of them, not even a skipped one."""
+    """Of what there is nothing to measure there is no test, not even a skipped one."""
     selection = config.stash[RUN].selection
     wanted = {
+        "bench_layers.py": selection.cases,
+        "bench_ceilings.py": selection.ceilings,
         "bench_remedies.py": selection.remedies,
         "bench_claims.py": selection.contrasts,
         "bench_mnist.py": selection.trainings,
@@ -146,9 +148,7 @@ def pytest_pyfunc_call(pyfuncitem):
     except JournalError as error:
         pytest.exit(str(error), returncode=2)
     except tuple(LASTING_ERRORS.values()) as reason:
-        if "case" in pyfuncitem.funcargs:
-            run = pyfuncitem.config.stash[RUN]
-            run.refuse(pyfuncitem.funcargs["case"], str(reason), name_lasting_error(reason))
+        pyfuncitem.config.stash[RUN].refuse(pyfuncitem.funcargs, str(reason), name_lasting_error(reason))
         if isinstance(reason, Unsupported):
             pytest.skip(str(reason))
         pytest.fail(str(reason), pytrace=False)
@@ -212,6 +212,8 @@ def pytest_benchmark_update_json(config, output_json):
     run = config.stash[RUN]
     run.was_generated = True
     output_json["not_measured"] = run.not_measured
+    if run.network:
+        output_json["refused_networks"] = run.network.refused
 
 
 @pytest.hookimpl(tryfirst=True)

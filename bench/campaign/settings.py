@@ -49,6 +49,8 @@ def check_options(options: Sequence[str]) -> list[str]:
         name = option.partition("=")[0]
         if name in _NOT_ALLOWED:
             raise CampaignError(f"a campaign takes no {name}: it sees to that itself")
+        if name == "--model":
+            raise CampaignError("a campaign measures layers: pytest bench/ --model measures a network")
     return [option for option in options if option not in _NEEDLESS]
 
 

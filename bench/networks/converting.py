@@ -9,6 +9,7 @@ from typing import Any
 from bench.contract.cases import CAUSAL
 from bench.contract.networks import FoundLayer
 from bench.contract.printable import quote
+from bench.networks.loading import Network
 from bench.networks.sources.errors import describe_error
 from bench.networks.structure.graph import read_graph
 from bench.networks.walking import list_layers, walk
@@ -44,6 +45,20 @@ def convert(network: Any, names: Collection[str], found: Iterable[FoundLayer]) -
     except Exception as error:  # whatever Keras, or a layer of the user's, makes of being copied
         raise ConversionError(f"Keras cannot copy this model: {describe_error(error)}") from error
     return copy
+
+
+def build_variant(network: Network, names: Collection[str], found: Sequence[FoundLayer]) -> Any:
+    """The Keras model with the layers ``names`` changed: a copy, also where none is.
+
+    Training changes a model's state, and the user's own shall stay as it is. A model that cannot be copied,
+    of which nothing can be changed, is given itself.
+    """
+    try:
+        return convert(network, names, found)
+    except ConversionError:
+        if names:
+            raise
+        return network.keras_model
 
 
 #: Makes the layer that takes another's place.

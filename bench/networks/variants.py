@@ -78,7 +78,7 @@ def choose_changes(
     changes: dict[str, tuple[str, ...] | None] = {AS_IT_IS: ()}
     for variant in (DENSE, SEPARABLE):
         changes[variant] = tuple(layer.name for layer in possible if layer.becomes == variant)
-    known = all(name in alone.ratios for layer in possible for name in measurements[layer])
+    known = all(_decides(alone.ratios.get(name, ())) for layer in possible for name in measurements[layer])
     changes[RECOMMENDED] = None
     if known:
         changes[RECOMMENDED] = tuple(
@@ -87,6 +87,11 @@ def choose_changes(
             if all(_gains(layer, alone.ratios[name], alone.noise) for name in measurements[layer])
         )
     return changes
+
+
+def _decides(ratios: Sequence[float]) -> bool:
+    """Whether so many turns can tell a change from chance."""
+    return 2 / 2 ** len(ratios) <= _CHANCE
 
 
 def _gains(layer: FoundLayer, ratios: Sequence[float], noise: float) -> bool:
@@ -106,7 +111,7 @@ def explain_absence(variant: str, changes: Mapping[str, tuple[str, ...] | None])
     if variant == AS_IT_IS:
         return ""
     if names is None:
-        return "its layers were not all measured alone, so nothing can be recommended"
+        return "its layers were not all measured alone, each in six turns at least: nothing is recommended"
     if not names:
         return (
             "no change is faster by itself"

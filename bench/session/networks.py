@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,62 +21,18 @@ from bench.contract.networks import (
     VARIANTS,
     FoundLayer,
 )
-from bench.frameworks.interface import Framework, summarize_error
-from bench.machine.capacity import measure_free_memory
+from bench.frameworks.interface import Framework, Unsupported, summarize_error
 from bench.networks.blocks import build_block
-from bench.networks.comparisons import list_shapes
-from bench.networks.converting import convert
-from bench.networks.finding import find_layers
+from bench.networks.converting import build_variant, convert
 from bench.networks.inputs import draw_inputs
-from bench.networks.loading import Network, load_network
-from bench.networks.rows import BlockRow, NetworkRow, list_block_rows, list_network_rows
+from bench.networks.loading import Network
+from bench.networks.rows import BlockRow, NetworkRow
 from bench.networks.steps import prepare_block, prepare_step
-from bench.networks.structure.memory import refuse_too_large
 from bench.networks.variants import LayersAlone, choose_changes, count_after, explain_absence, name_block
-from bench.plan.comparisons import Shape
-from bench.session.options import Options
 from bench.timing.measuring import Measurements
 from bench.timing.outcome import Outcome
 from bench.tracing.job import NetworkTarget
 from bench.workloads.preparing import Workload
-
-
-@dataclass(frozen=True)
-class FoundNetwork:
-    """The network that is asked for, its layers, and in which modes and on which devices it is measured."""
-
-    network: Network
-    layers: tuple[FoundLayer, ...]
-    #: Of its layers.
-    directions: tuple[str, ...]
-    modes: tuple[str, ...]
-    devices: tuple[str, ...]
-
-    def list_shapes(self) -> list[Shape]:
-        """What its layers are compared by, each alone."""
-        places = itertools.product(self.modes, self.devices)
-        return [shape for mode, device in places for shape in list_shapes(self.layers, mode, device)]
-
-    def list_rows(self) -> list[NetworkRow]:
-        """The rows of the whole network."""
-        return list_network_rows(self.network, self.directions, self.modes, self.devices)
-
-    def list_blocks(self) -> list[BlockRow]:
-        """The rows of what is measured alone but is no case."""
-        return list_block_rows(self.network, self.layers, self.directions, self.modes, self.devices)
-
-
-def find_network(options: Options, devices: Sequence[str]) -> FoundNetwork | None:
-    """The network that ``options`` ask for; ``None`` where they ask for none. Raises ``ValueError``."""
-    asked = options.network
-    if not asked:
-        return None
-    network = load_network(asked.model, asked.batch, asked.input_shapes, unsafe=asked.unsafe)
-    modes = options.modes or ("graph",)
-    layers = find_layers(network, modes[0], devices[0])
-    refuse_too_large(network, layers, measure_free_memory(), trains="train" in asked.directions)
-    return FoundNetwork(network, tuple(layers), asked.directions, modes, tuple(devices))
-
 
 #: What the rows of layers say: the cases measured so far with their rows' ``extra_info``, by id.
 Measured = Mapping[str, tuple[ConvCase, Mapping[str, Any]]]
@@ -105,6 +59,8 @@ class NetworkRun:
         self.tell: Callable[[str], None] = lambda line: None
         #: The rows measured so far, with their ``extra_info``.
         self.rows: list[tuple[NetworkRow, dict[str, Any]]] = []
+        #: What could not be measured of it, as the result file lists it.
+        self.refused: list[dict[str, Any]] = []
         self._framework = framework
         self._measurements = measurements
         self._measured = measured
@@ -152,7 +108,28 @@ class NetworkRun:
     def describe_block(self, row: BlockRow) -> dict[str, Any]:
         """``row`` as the result file has it."""
         fields = {name: value for name, value in vars(row).items() if name != "shape"}
-        return {**fields, "batch": self.network.batch}
+        return {
+            **fields,
+            "model": self.network.model,
+            "batch": self.network.batch,
+            "inputs": self._list_inputs(),
+        }
+
+    def refuse(self, row: NetworkRow | BlockRow, reason: str, kind: str) -> None:
+        """Note that ``row`` was not measured; ``kind`` is one of :data:`bench.contract.cases.REFUSALS`."""
+        self.refused.append(
+            {
+                "network": row.network,
+                "model": self.network.model,
+                "direction": row.direction,
+                "mode": row.mode,
+                "device": row.device,
+                "variant": row.variant,
+                "layer": getattr(row, "layer", None),
+                "reason": reason,
+                "kind": kind,
+            }
+        )
 
     def explain_absence(self, row: NetworkRow) -> str:
         """Why ``row`` is not measured; empty where it is."""
@@ -199,14 +176,6 @@ class NetworkRun:
             "layers": [layer.as_dict() for layer in layers],
         }
 
-    def describe_asked(self) -> dict[str, Any]:
-        """What was asked for, for the command that measures it again."""
-        return {
-            "model": self.network.model,
-            "batch": self.network.batch,
-            "inputs": self._list_inputs(),
-        }
-
     def list_targets(self, folder: Path) -> dict[NetworkTarget, dict[str, Any]]:
         """What is traced into ``folder``, with its row's ``extra_info``: as it is, and as recommended."""
         targets = {}
@@ -225,36 +194,39 @@ class NetworkRun:
                 targets[target] = info
         return targets
 
-    def save_converted(self, file: Path | None, tell: Callable[[str], None]) -> None:
-        """Write the recommended network to ``file``, if there is one; ``tell`` is given what came of it."""
-        if not file:
+    def save_converted(self, file: Path, tell: Callable[[str], None]) -> None:
+        """Write the recommended network to ``file``; ``tell`` is given what came of it.
+
+        What is recommended for training counts where that was measured, else what is for inference.
+        """
+        row, info = self._find_recommended()
+        if not info:
+            tell(f"the network was not measured with recommended changes, so {file} is not written")
             return
-        direction, changed = self.find_recommended()
-        if not changed:
-            tell(f"no change is recommended, so {file} is not written")
+        changed, faster = info["network"]["converted"], 1 / info["paired"]["ratio"]
+        if faster <= 1:
+            tell(f"with the recommended changes the network is not faster, so {file} is not written")
             return
         unfinished = file.with_name(f"unfinished-{file.name}")
         try:
-            self.build(changed).save(unfinished)
+            convert(self.network, changed, self.layers).save(unfinished)
             os.replace(unfinished, file)
         except Exception as error:  # of Keras, or of a layer that cannot be saved
             unfinished.unlink(missing_ok=True)
             tell(f"cannot write {file}: {summarize_error(error)}")
             return
         layers = f"{len(changed)} layer{'s' if len(changed) > 1 else ''}"
-        tell(f"{file}: {self.network.name} with {layers} changed, as recommended for {direction}")
+        tell(f"{file}: {row.group} with {layers} changed, measured {faster:.2f}x faster")
 
-    def find_recommended(self) -> tuple[str, tuple[str, ...]]:
-        """What is recommended: for training, where that was measured, else for inference; and for which."""
+    def _find_recommended(self) -> tuple[NetworkRow | None, Mapping[str, Any]]:
+        """The row of the recommended network, and its ``extra_info``; nothing where there is none."""
         for direction in (TRAINING, INFERENCE):
             for row, info in self.rows:
-                if row.direction == direction and row.variant == AS_IT_IS:
-                    return direction, tuple(info["network"]["recommended"] or ())
-        return "", ()
-
-    def build(self, changed: Sequence[str]) -> Any:
-        """The Keras model with these layers changed; the others keep their weights."""
-        return convert(self.network, changed, self.layers) if changed else self.network.keras_model
+                said = info["network"]
+                is_recommended = said["converted"] and said["converted"] == said["recommended"]
+                if row.direction == direction and is_recommended and info["paired"]:
+                    return row, info
+        return None, {}
 
     def _list_inputs(self) -> list[str]:
         """The shape of each input without the batch, as ``--model-input`` takes it."""
@@ -281,10 +253,18 @@ class NetworkRun:
 
     def _prepare_network(self, row: NetworkRow, changed: Sequence[str]) -> Workload:
         with self._framework.place_on(row.device):
-            model = self.build(changed)
+            model = build_variant(self.network, changed, self.layers)
+        if model is self.network.keras_model and row.device != self._default_device:
+            raise Unsupported(f"this model cannot be copied, and so not from {self._default_device} to here")
         return prepare_step(
             self._framework, model, draw_inputs(self.network), row.direction, row.mode, row.device
         )
+
+    @property
+    def _default_device(self) -> str:
+        """Where a framework puts what is placed nowhere."""
+        devices = self._framework.list_devices()
+        return "GPU:0" if "GPU:0" in devices else devices[0]
 
 
 def _raise_or_return(outcome: Outcome) -> Outcome:

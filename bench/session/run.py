@@ -17,9 +17,10 @@ from bench.mnist.experiment import Experiment
 from bench.processes.journal import make_id
 from bench.processes.supervised import SupervisorLink
 from bench.processes.turns import Turns
+from bench.session.found_network import FoundNetwork, find_network
 from bench.session.framework import load_and_describe
 from bench.session.keeping import Keeping
-from bench.session.networks import FoundNetwork, NetworkRun, find_network
+from bench.session.networks import NetworkRun
 from bench.session.options import parse_options
 from bench.session.selection import choose_comparisons, choose_shapes, select
 from bench.timing.measuring import Measurements
@@ -138,8 +139,6 @@ class Run:
         facts = {"grid": self.grid, "shuffle_seed": self.seed, "in_turn": self.options.in_turn}
         if self.options.shapes:
             facts["shapes"] = self.options.shapes
-        if self.network:
-            facts["network"] = self.network.describe_asked()
         if self._turns.campaign:
             facts["campaign"] = self._turns.campaign
         return facts
@@ -150,19 +149,28 @@ class Run:
         for reason in outcome.list_warnings():
             self.warned.setdefault(reason, []).append(case.id)
 
-    def refuse(self, case: ConvCase, reason: str, kind: str) -> None:
-        """Note that ``case`` was not measured; ``kind`` is one of :data:`bench.contract.cases.REFUSALS`."""
-        self.not_measured.append({"case": case.as_dict(), "reason": reason, "kind": kind})
+    def refuse(self, measured: Mapping[str, Any], reason: str, kind: str) -> None:
+        """Note that a case, a block or a network was not measured: that among ``measured``, by its fixture.
+
+        ``kind`` is one of :data:`bench.contract.cases.REFUSALS`.
+        """
+        if "case" in measured:
+            self.not_measured.append({"case": measured["case"].as_dict(), "reason": reason, "kind": kind})
+        for fixture in ("block", "network_row"):
+            if fixture in measured and self.network:
+                self.network.refuse(measured[fixture], reason, kind)
 
     def capture(self, tell: Callable[[str], None], *, saves: bool) -> None:
         """Once all is timed, capture what the rows say besides times; ``saves``: whether they will be saved.
 
         Whatever happens to the one, the others are captured.
         """
-        with ExitStack() as captures:
+        self.measurements.let_go()
+        with ExitStack() as captures:  # which are done from the last to the first
             captures.callback(self.trace, tell)
-            if self.network:
+            if self.network and self.options.network.save_converted:
                 captures.callback(self.network.save_converted, self.options.network.save_converted, tell)
+            if self.network and saves:
                 captures.callback(self.trace_network, tell)
             if saves:
                 captures.callback(self.note_implementations, tell)
@@ -205,7 +213,10 @@ class Run:
         if not targets:
             return
         tell(f"tracing {self.network.network.name}: {len(targets)} times")
-        folders = networks.capture(self.network.network, list(targets), self.options.network.unsafe, tell)
+        network = self.network.network
+        folders = networks.capture(
+            network, self.network.layers, list(targets), self.options.network.unsafe, tell
+        )
         for target, folder in folders.items():
             targets[target]["trace"] = str(folder)
 

@@ -17,7 +17,7 @@ from bench.plan.comparisons import AXIS_OF, Axes, Comparison, Shape, expand, pin
 from bench.plan.grids import load_grid
 from bench.plan.remedies import Remedy, list_remedies
 from bench.plan.shape_files import read_shapes
-from bench.session.networks import FoundNetwork
+from bench.session.found_network import FoundNetwork
 from bench.session.options import Options
 from bench.workloads.layers import refuse_unknown_activations
 

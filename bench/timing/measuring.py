@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from bench.contract.cases import ConvCase
@@ -28,6 +28,10 @@ from bench.timing.settling import settle
 from bench.workloads.preparing import Workload
 
 Prepare = Callable[[ConvCase], Workload]
+
+#: A group has at least so many turns, though its calls may be long: fewer decide nothing among variants of
+#: a network in all its directions.
+GROUP_TURNS = 10
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Measurements:
         Raises what preparing this case raised; another case's error does not touch this one.
         """
         if comparison is not self._held or case.id not in self._outcomes:
-            self._let_go()
+            self.let_go()
             self._outcomes = self._measure_comparison(comparison)
             self._held = comparison
         outcome = self._outcomes[case.id]
@@ -76,7 +80,7 @@ class Measurements:
         ``name`` says what the group is. What cannot be prepared holds the error; the others are measured.
         """
         if name != self._held:
-            self._let_go()
+            self.let_go()
             self._outcomes = self._take_up_or_measure(
                 name, prepares, lambda: self._measure_members(name, prepares, device)
             )
@@ -88,7 +92,7 @@ class Measurements:
 
         Raises what preparing either raised.
         """
-        self._let_go()
+        self.let_go()
 
         def measure_both() -> Outcome:
             original = self.settle_workload(self.prepare(base))
@@ -123,7 +127,7 @@ class Measurements:
         )
         return Outcome(workload=workload, settling=settling)
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Forget what was measured last, so that its workloads' memory is free."""
         self._held = None
         self._outcomes = {}
@@ -200,7 +204,7 @@ class Measurements:
         outcomes = {key: self._prepare(f"{name}: {key}", prepare) for key, prepare in prepares.items()}
         ready = _select_ready(outcomes)
         try:
-            self._measure_ready(name, list(ready.values()), device)
+            self._measure_ready(name, list(ready.values()), device, least_turns=GROUP_TURNS)
         except Died as error:
             return {key: Outcome(error=error) for key in prepares}
         base = ready.get(next(iter(prepares)))
@@ -209,15 +213,18 @@ class Measurements:
                 outcome.paired = compute_paired_ratio(outcome.samples, base.samples)
         return outcomes
 
-    def _measure_ready(self, name: str, members: Sequence[Outcome], device: str) -> None:
+    def _measure_ready(
+        self, name: str, members: Sequence[Outcome], device: str, least_turns: int = 0
+    ) -> None:
         """Give ``members``, which have settled, their samples, and what disturbed the machine meanwhile."""
         if not members:
             return
         calls = [member.workload.call for member in members]
+        budget = replace(self.budget, min_rounds=max(self.budget.min_rounds, least_turns))
         wait_for_turn = self.turns.wait_for_turn if self.turns else stop_when_enough
         with self._record_running(name):
             start = Reading.now(device)
-            samples = measure_in_lockstep(calls, self.budget, self.clock, wait_for_turn)
+            samples = measure_in_lockstep(calls, budget, self.clock, wait_for_turn)
             disturbance = Disturbance.between(start, Reading.now(device))
         for member, taken in zip(members, samples, strict=True):
             member.samples = taken

@@ -91,8 +91,13 @@ def _run_children(
             tell(problem)
 
 
-def run_child(module: str, job: Job | NetworkJob, variables: Mapping[str, str]) -> str | None:
-    """Have ``module`` do ``job`` in a child with ``variables`` set; returns a sentence on what went wrong."""
+def run_child(
+    module: str, job: Job | NetworkJob, variables: Mapping[str, str], timeout: float = _TIMEOUT_SECONDS
+) -> str | None:
+    """Have ``module`` do ``job`` in a child with ``variables`` set; returns a sentence on what went wrong.
+
+    After ``timeout`` seconds it is ended.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-m", module],
@@ -100,10 +105,10 @@ def run_child(module: str, job: Job | NetworkJob, variables: Mapping[str, str]) 
             env={**os.environ, **variables},
             text=True,
             capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        return f"capturing {job.kind} was ended after {_TIMEOUT_SECONDS} s; what was finished is kept"
+        return f"capturing {job.kind} was ended after {timeout:g} s; what was finished is kept"
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return f"capturing {job.kind} failed ({done.returncode}): {last}"

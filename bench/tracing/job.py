@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from bench.contract.cases import ConvCase
+from bench.contract.networks import FoundLayer
 
 #: What can be captured: a profiler's trace, or oneDNN's log of its primitives.
 TRACE, PRIMITIVES = "trace", "primitives"
@@ -59,12 +60,14 @@ class NetworkJob:
     batch: int
     input_shapes: tuple[tuple[int, ...], ...]
     unsafe: bool
+    layers: tuple[FoundLayer, ...]
     targets: tuple[NetworkTarget, ...]
     #: What this captures, in words.
     kind: str = "traces of the network"
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self))
+        layers = [layer.as_dict() for layer in self.layers]
+        return json.dumps({**dataclasses.asdict(self), "layers": layers})
 
     @classmethod
     def from_json(cls, text: str) -> NetworkJob:
@@ -74,4 +77,5 @@ class NetworkJob:
             NetworkTarget(**{**target, "changed": tuple(target["changed"])}) for target in fields["targets"]
         )
         shapes = tuple(tuple(shape) for shape in fields["input_shapes"])
-        return cls(**{**fields, "input_shapes": shapes, "targets": targets})
+        layers = tuple(FoundLayer.from_dict(layer) for layer in fields["layers"])
+        return cls(**{**fields, "input_shapes": shapes, "layers": layers, "targets": targets})

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.contract.networks import NETWORK_CAPTURE, FoundLayer, NetworkCapture
-from bench.frameworks.interface import Framework
+from bench.frameworks.interface import Framework, summarize_error
 from bench.frameworks.loading import load_framework
-from bench.networks.converting import convert
-from bench.networks.finding import find_layers
+from bench.networks.converting import build_variant
 from bench.networks.inputs import draw_inputs
 from bench.networks.loading import Network, load_network
 from bench.networks.steps import prepare_step
@@ -23,6 +22,9 @@ from bench.timing.settling import settle
 from bench.tracing.job import NetworkJob, NetworkTarget
 from bench.tracing.recording import begin_child, count_affordable_steps, record_trace
 
+#: A step of a network has hundreds of operations, and a trace of twenty steps takes megabytes.
+_MOST_STEPS = 10
+
 
 def main() -> None:
     """Trace what the job on standard input says."""
@@ -30,9 +32,14 @@ def main() -> None:
     job = NetworkJob.from_json(sys.stdin.read())
     framework = load_framework()
     network = load_network(job.model, job.batch, job.input_shapes, unsafe=job.unsafe)
-    layers = find_layers(network, job.targets[0].mode, job.targets[0].device)
+    problems = []
     for target in job.targets:
-        _trace(network, layers, target, framework)
+        try:
+            _trace(network, job.layers, target, framework)
+        except Exception as error:  # whatever it is, the others are traced
+            problems.append(f"{target.variant}, {target.direction}: {summarize_error(error)}")
+    if problems:
+        sys.exit("; ".join(problems))
 
 
 def _trace(
@@ -40,7 +47,7 @@ def _trace(
 ) -> None:
     """Write the trace of ``target``, and then how it was captured."""
     with framework.place_on(target.device):
-        model = convert(network, target.changed, layers) if target.changed else network.keras_model
+        model = build_variant(network, target.changed, layers)
     # Operations are made, and so named, while the step is prepared.
     with watch_scopes(model, framework.read_scope) as scopes:
         workload = prepare_step(
@@ -49,7 +56,8 @@ def _trace(
     settle(workload.call, time.perf_counter)
     folder = Path(target.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    recorded = record_trace(workload.call, count_affordable_steps(workload.call), folder, framework)
+    steps = count_affordable_steps(workload.call, _MOST_STEPS)
+    recorded = record_trace(workload.call, steps, folder, framework)
     captured = NetworkCapture(
         network=network.name,
         variant=target.variant,

@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.contract.networks import NETWORK_CAPTURE
+from bench.contract.networks import NETWORK_CAPTURE, FoundLayer
 from bench.networks.loading import Network
 from bench.tracing.capturing import SERIAL, run_child
 from bench.tracing.job import NetworkJob, NetworkTarget
 
+#: For each of the targets.
+_TIMEOUT_SECONDS = 600
+
 
 def capture(
-    network: Network, targets: Sequence[NetworkTarget], unsafe: bool, tell: Callable[[str], None]
+    network: Network,
+    layers: Sequence[FoundLayer],
+    targets: Sequence[NetworkTarget],
+    unsafe: bool,
+    tell: Callable[[str], None],
 ) -> dict[NetworkTarget, Path]:
-    """Trace ``targets``; returns the folder of each that has a trace. ``tell`` is given what went wrong."""
-    job = NetworkJob(network.model, network.batch, network.input_shapes, unsafe, tuple(targets))
-    problem = run_child("bench.tracing.network_child", job, SERIAL)
+    """Trace ``targets`` of ``network`` with these ``layers``; returns the folder of each that has a trace.
+
+    ``tell`` is given what went wrong.
+    """
+    job = NetworkJob(
+        network.model, network.batch, network.input_shapes, unsafe, tuple(layers), tuple(targets)
+    )
+    problem = run_child("bench.tracing.network_child", job, SERIAL, _TIMEOUT_SECONDS * len(targets))
     if problem:
         tell(problem)
     folders = {target: Path(target.folder) for target in targets}

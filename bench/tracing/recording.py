@@ -36,11 +36,11 @@ def begin_child() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def count_affordable_steps(call: Call) -> int:
-    """How many steps of ``call`` to capture: :data:`STEPS`, or fewer of a call that takes long."""
+def count_affordable_steps(call: Call, most: int = STEPS) -> int:
+    """How many steps of ``call`` to capture: ``most``, or fewer of a call that takes long."""
     start = time.perf_counter()
     call()
-    return max(_LEAST_STEPS, min(STEPS, int(_SECONDS / (time.perf_counter() - start))))
+    return max(_LEAST_STEPS, min(most, int(_SECONDS / (time.perf_counter() - start))))
 
 
 def record_trace(call: Call, steps: int, folder: Path, framework: Framework) -> RecordedSteps:

@@ -40,6 +40,17 @@ NOT_RUN = {
     "python -m bench.tracing.child": "a run starts it, and hands it what to capture",
     "python -m bench.session.onednn_probe": "a run starts it, and reads what it prints",
     "python -m analysis compare": "a name: it needs BASE and NEW",
+    "python -m bench.tracing.network_child": "a run starts it, and hands it what to trace",
+    **dict.fromkeys(
+        (
+            "tox run -e study -- --model my_model.keras",
+            "pytest bench/ --model my_model.keras --benchmark-autosave",
+            "pytest bench/ --model docs/reproducers/mobilevit.py:build --model-input 128x128x3 "
+            "--benchmark-autosave",
+            "pytest bench/ --model docs/reproducers/fully_convolutional.py:build --benchmark-autosave",
+        ),
+        "it measures a network for minutes; bench/networks/test_end_to_end.py does so with a small one",
+    ),
 }
 
 #: The one command that measures with TensorFlow. What the others measure is made (``MADE_RUNS``).
@@ -59,6 +70,8 @@ LITTLE_WORK = {
     "python -m bench.campaign --name same": f"--replicates 2 {_SMOKE}",
     "python -m bench.timing.lockstep_study": "--processes 2 --seconds 0.01",
     "python -m tests.fuzzing": "--minutes 0.01",
+    # What was measured here holds no network.
+    "python -m analysis network": "made-networks",
 }
 #: What stands in the place of what is large, or not there.
 IN_PLACE = {

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.analysis import made_results
+from tests.analysis.networks import made_networks
 from tests.documentation.pages import PROJECT
 from tests.documentation.running import REAL, Reader, choose_commands
 
@@ -15,8 +16,10 @@ def reader(tmp_path_factory):
     reader = Reader(tmp_path_factory.mktemp("reading"))
     folder = reader.folder
     shutil.copytree(PROJECT / "reports/example", folder / "reports/example")
-    (folder / "plane").mkdir()
+    for name in ("plane", "made-networks"):
+        (folder / name).mkdir()
     made_results.save(folder / "plane", made_results.grid_rows(lambda case: 0.5))
+    made_results.save(folder / "made-networks", made_networks.all_rows())
     reader.run(REAL)
     shutil.copytree(folder / ".benchmarks", folder / "results")
     reader.run("python -m analysis report")
