@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.networks.kinds import CONVOLUTION, classify_layer
-from analysis.networks.network import MeasuredNetwork, MeasuredVariant
-from analysis.networks.words import count, format_change
-from analysis.statistics import verdicts
+from analysis.networks.network import CONVOLUTION, MeasuredNetwork, classify_layer
+from analysis.networks.words import count, describe_change, describe_unproven
 from bench.contract.networks import RECOMMENDED
 from bench.contract.printable import make_printable
 
@@ -26,19 +24,16 @@ def _write_outcome(network: MeasuredNetwork, name: str) -> str:
         return (
             f"nothing to change in {name}: of {count(possible, 'possible change')} none is faster by itself"
         )
-    convolutions = sum(classify_layer(layer.found.kind) == CONVOLUTION for layer in network.layers)
-    changed = f"{len(network.changed)} of its {count(convolutions, 'convolution')} changed"
     recommended = network.find_variant(RECOMMENDED)
-    if recommended is None:
-        return f"{name} was not measured with {changed}, which would pay by themselves"
-    return f"{name} {_describe_change(recommended)} with {changed}"
+    if recommended is None or not network.is_proven:
+        return describe_unproven(network, name)
+    return f"{name} is {describe_change(recommended)} with {_count_changes(network, possible)}"
 
 
-def _describe_change(variant: MeasuredVariant) -> str:
-    change = format_change(variant.ratio)
-    word = variant.verdict.word if variant.verdict else verdicts.UNDECIDED
-    if word in verdicts.DIFFERENT:
-        return f"is {change}"
-    if word == verdicts.SAME:
-        return f"is about as fast as before, {change},"
-    return f"may be {change} (undecided)"
+def _count_changes(network: MeasuredNetwork, possible: int) -> str:
+    """A block is several convolutions, and one change."""
+    changed = network.changed
+    if any(layer.found.absorbs for layer in changed):
+        return f"{len(changed)} of its {count(possible, 'possible change')}"
+    convolutions = sum(classify_layer(layer.found.kind) == CONVOLUTION for layer in network.layers)
+    return f"{len(changed)} of its {count(convolutions, 'convolution')} changed"

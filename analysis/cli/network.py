@@ -11,9 +11,11 @@ import click
 from analysis.cli.options import environment_option, exit_with_one_sentence, files_argument, json_option
 from analysis.cli.printing import print_lines
 from analysis.writing import write_json
+from bench.contract.networks import AS_IT_IS
 
 if TYPE_CHECKING:
     from analysis.networks.network import MeasuredLayer, MeasuredNetwork, MeasuredVariant
+    from analysis.results.tables import Results
 
 
 @click.command()
@@ -29,25 +31,29 @@ def network(files: tuple[Path, ...], environment: str | None, json_file: Path | 
       python -m analysis network results/0001_*.json --json network.json
     """
     from analysis import commands
-    from analysis.cli.selecting import choose_newest, load_runs
+    from analysis.cli.selecting import choose_networks, load_runs
     from analysis.networks.building import build_networks
-    from analysis.networks.code import write_code
-    from analysis.networks.sentences import write_differences, write_sentences
+    from analysis.networks.sentences import summarize_network, write_differences
     from analysis.results.files import ResultsError
 
     with exit_with_one_sentence():
-        chosen = choose_newest(load_runs(files), environment)
-        if chosen.networks.empty:
+        chosen = choose_networks(load_runs(files), environment)
+        if chosen is None:
             raise ResultsError(f"no network was measured here: measure one first, with {commands.NETWORK}")
         found = build_networks(chosen)
         if not found:
-            raise ResultsError("no network here was measured as it is: measure all its variants together")
+            raise ResultsError(f"no network here was measured as it is: {_explain_absence(chosen)}")
         if json_file:
-            told = [
-                {**one.as_dict(), "sentences": write_sentences(one), "code": write_code(one)} for one in found
-            ]
+            told = [summarize_network(one) for one in found]
             write_json(json_file, {"networks": told, "sentences": write_differences(found)})
     print_lines(_format_networks(found))
+
+
+def _explain_absence(chosen: Results) -> str:
+    """Why no network was measured as it is, as far as its runs say so."""
+    refused = chosen.refused_networks
+    reasons = refused[refused["layer"].isna() & refused["variant"].eq(AS_IT_IS)]["reason"]
+    return str(reasons.iloc[-1]).rstrip(".") if len(reasons) else "measure all its variants together"
 
 
 def _format_networks(found: Sequence[MeasuredNetwork]) -> Iterator[str]:
@@ -75,24 +81,20 @@ def _format_networks(found: Sequence[MeasuredNetwork]) -> Iterator[str]:
 
 
 def _format_variants(variants: Sequence[MeasuredVariant]) -> Iterator[str]:
-    from analysis.networks.words import format_change, format_step, format_times
+    from analysis.networks.words import write_cells
 
-    rows = [("variant", "changed", "ms a step", "against it as it is", "predicted", "parameters", "products")]
-    for one in variants:
-        verdict = f" {one.verdict.word}" if one.verdict else ""
-        predicted = one.predicted_ratio
-        rows.append(
-            (
-                one.variant,
-                str(len(one.converted)),
-                format_step(one.seconds),
-                f"{format_change(one.ratio)}{verdict}" if one.converted else "",
-                format_times(predicted) if one.converted and predicted and predicted > 0 else "",
-                f"{one.parameters:,}",
-                f"{one.multiplications:,}",
-            )
-        )
-    yield from _align(rows)
+    titles = {
+        "variant": "variant",
+        "layers": "changed",
+        "step": "ms a step",
+        "change": "against it as it is",
+        "verdict": "verdict",
+        "predicted": "predicted",
+        "parameters": "parameters",
+        "multiplications": "products, M",
+    }
+    rows = [titles, *map(write_cells, variants)]
+    yield from _align([tuple(row[name] for name in titles) for row in rows])
 
 
 def _format_layers(measured: MeasuredNetwork) -> Iterator[str]:
@@ -104,7 +106,8 @@ def _format_layers(measured: MeasuredNetwork) -> Iterator[str]:
     told.sort(key=lambda layer: (not layer.convert, not layer.found.becomes))
     seconds = {layer.found.name: layer.in_network_seconds for layer in measured.layers}
     titles = ("layer", "now", "becomes", "ms in it", "ms alone", "ms other", "why")
-    yield from _align([titles, *(_format_layer(layer, seconds) for layer in told)])
+    becomes = "{}" if measured.is_proven else "stays, tried {}"
+    yield from _align([titles, *(_format_layer(layer, seconds, becomes) for layer in told)])
     shown = {name for layer in told for name in (layer.found.name, *layer.found.absorbs)}
     rest = [name for name in seconds if name not in shown]
     if rest:
@@ -112,13 +115,15 @@ def _format_layers(measured: MeasuredNetwork) -> Iterator[str]:
         yield f"  {len(rest)} other layers{f': {taken} ms in it' if taken else ''}"
 
 
-def _format_layer(layer: MeasuredLayer, seconds: Mapping[str, float | None]) -> tuple[str, ...]:
+def _format_layer(layer: MeasuredLayer, seconds: Mapping[str, float | None], becomes: str) -> tuple[str, ...]:
+    """``becomes`` says what a layer does that is changed where changes are recommended."""
     found = layer.found
+    says = becomes if layer.convert else "stays, not {}"
     calls = f" ({found.calls} calls)" if found.calls > 1 else ""
     return (
         found.name + calls,
         f"{found.kind} {found.input_shape}".strip(),
-        f"{'' if layer.convert else 'stays, not '}{found.becomes}" if found.becomes else "stays",
+        says.format(found.becomes) if found.becomes else "stays",
         _write_sum([seconds.get(name) for name in (found.name, *found.absorbs)]),
         _write_sum([layer.alone_seconds]),
         _write_sum([layer.other_seconds]),

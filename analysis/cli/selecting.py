@@ -32,10 +32,33 @@ def choose_newest(everything: Results, conditions: str | None) -> Results:
         everything = select_by_conditions(conditions, everything)
     alone = everything.leave_out_campaigns()
     chosen = alone.select_newest_environment()
-    left_out = len(alone.runs) - len(chosen.runs)
-    if left_out:
-        click.echo(f"{left_out} run(s) are of other environments: the answer is on the newest.", err=True)
+    _tell_left_out(len(alone.runs) - len(chosen.runs), "the newest")
     return chosen
+
+
+def choose_networks(everything: Results, conditions: str | None) -> Results | None:
+    """As :func:`choose_newest`, of the environments in which a network was measured; ``None`` without any.
+
+    Other runs of that environment stay: they may have measured layers of the network alone.
+    """
+    if conditions:
+        everything = select_by_conditions(conditions, everything)
+    holding = {*everything.networks["run"]} or {*everything.refused_networks["run"]}
+    found = everything.select_runs(holding).leave_out_campaigns()
+    if not found.runs:
+        return None
+    newest = found.select_newest_environment().newest_run
+    chosen = everything.select_environment(newest.fingerprint)
+    if not newest.campaign:
+        chosen = chosen.leave_out_campaigns()
+    others = {run.number for run in found.runs if run.fingerprint != newest.fingerprint}
+    _tell_left_out(len(others), "the newest that has networks")
+    return chosen
+
+
+def _tell_left_out(count: int, kept: str) -> None:
+    if count:
+        click.echo(f"{count} run(s) are of other environments: the answer is on {kept}.", err=True)
 
 
 def choose_comparison(comparisons: pd.DataFrame, wanted: str) -> pd.DataFrame:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from analysis.networks.in_network import NetworkTrace, read_network_trace
-from analysis.networks.layers import LayersAlone, judge_layers, predict_ratio
+from analysis.networks.layers import LayersAlone, judge_layers
 from analysis.networks.network import MeasuredLayer, MeasuredNetwork, MeasuredVariant
+from analysis.networks.predicting import predict_ratio
 from analysis.networks.variants import NetworkRuns, group_networks, judge_variants
 from analysis.pairs.judging import ControlNoise
 from analysis.results.tables import Results
 from analysis.traces.line import TraceError
-from bench.contract.networks import AS_IT_IS, RECOMMENDED
+from bench.contract.networks import AS_IT_IS, RECOMMENDED, TRAINING_WITH_ADAM
 
 _DOUBTS = {
     "settled": "had not settled when timing began",
@@ -39,23 +40,31 @@ def build_networks(results: Results) -> list[MeasuredNetwork]:
 def _build_network(
     network: NetworkRuns, variants: Sequence[MeasuredVariant], layers: Sequence[MeasuredLayer]
 ) -> MeasuredNetwork:
-    newest = network.newest
+    chosen = network.chosen
     problems = [*network.problems, *_list_doubts(network)]
-    traces = {variant: _read_trace(network, variant, problems) for variant in (AS_IT_IS, RECOMMENDED)}
-    as_it_is = traces[AS_IT_IS]
+    as_it_is = _read_trace(network, AS_IT_IS, problems)
+    # Where nothing is recommended, it is the same trace.
+    changed = _read_trace(network, RECOMMENDED, problems) if chosen["recommended"] else None
+    traced_seconds = as_it_is.step_seconds if as_it_is else None
+    layers = [_add_traced(layer, as_it_is, changed) for layer in layers]
+    # The layers alone were measured without an optimizer.
+    is_predicted = chosen["direction"] != TRAINING_WITH_ADAM
+    seconds = variants[0].seconds.value
     predicted = [
-        replace(variant, predicted_ratio=predict_ratio(variant, layers, variants[0].seconds.value))
+        replace(variant, predicted_ratio=predict_ratio(variant, layers, seconds))
         for variant in variants
+        if is_predicted
     ]
     return MeasuredNetwork(
-        **{name: newest[name] for name in ("name", "model", "direction", "mode", "device", "batch")},
-        inputs=newest["inputs"],
-        variants=tuple(predicted),
-        layers=tuple(_add_traced(layer, as_it_is, traces[RECOMMENDED]) for layer in layers),
-        recommended=newest["recommended"],
+        **{name: chosen[name] for name in ("name", "model", "direction", "mode", "device", "batch")},
+        inputs=chosen["inputs"],
+        variants=tuple(predicted or variants),
+        layers=tuple(layers),
+        recommended=chosen["recommended"],
         accounted=as_it_is.accounted if as_it_is else None,
         by_kind=as_it_is.by_kind if as_it_is else {},
-        traced_seconds=as_it_is.step_seconds if as_it_is else None,
+        unnamed_seconds=as_it_is.unnamed_seconds if as_it_is else 0.0,
+        traced_seconds=traced_seconds,
         replicates=len(network.rows[AS_IT_IS]),
         problems=tuple(problems),
     )

@@ -13,6 +13,8 @@ from bench.contract.networks import SEPARABLE
 _HEAD = """\
 # changed = change_layers(model)
 # The changed layers have new weights: train them, and check the accuracy. All others keep theirs.
+import inspect
+
 import keras
 """
 _MAKE_OTHER = """\
@@ -56,13 +58,15 @@ def change_layers(model, prefix=""):
         if path in BLOCKS:
             return make_dense(layer, model.get_layer(BLOCKS[path]))
         if path in GONE:
-            return keras.layers.Activation("linear", name=layer.name)
+            same = {name: layer.get_config()[name] for name in ("name", "dtype")}
+            return keras.layers.Activation.from_config({"activation": "linear", **same})
         if holds_changes(path):
             return change_layers(layer, path + "/")
         return type(layer).from_config(layer.get_config())
 
     options = {}
-    if BLOCKS and int(keras.__version__[0]) > 2 and not isinstance(model, keras.Sequential):
+    known = inspect.signature(keras.models.clone_model).parameters
+    if BLOCKS and "call_function" in known and not isinstance(model, keras.Sequential):
         options = {"call_function": call_layer}
     changed = keras.models.clone_model(model, clone_function=change, **options)
     if not changed.built:
@@ -82,11 +86,11 @@ def holds_changes(path):
 def write_code(network: MeasuredNetwork) -> str:
     """Python that makes the recommended changes of ``network``: a function from a model to the changed one.
 
-    Empty where none is recommended.
+    Empty where none is recommended, and where the network with them is not known to be faster.
     """
-    changed = network.changed
-    if not changed:
+    if not network.is_proven:
         return ""
+    changed = network.changed
     blocks = [layer for layer in changed if layer.found.absorbs]
     others = [layer for layer in changed if not layer.found.absorbs]
     parts = [

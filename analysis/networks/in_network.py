@@ -20,14 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.networks.kinds import (
-    CONVOLUTION,
-    KINDS,
-    OUTSIDE,
-    REST,
-    classify_layer,
-    is_convolution,
-)
+from analysis.networks.network import CONVOLUTION, KINDS, OUTSIDE, REST, classify_layer
 from analysis.traces.attribution import attribute_operations
 from analysis.traces.captured_steps import read_steps
 from analysis.traces.formats.capture import read_network_capture
@@ -39,6 +32,8 @@ from bench.contract.networks import NETWORK_CAPTURE, FoundLayer
 
 #: How the names of TensorFlow's types and of PyTorch's operations look; XLA's instructions have others.
 _TELLING = re.compile(r"^_?[A-Z]|::")
+#: Convolutions by TensorFlow's types (oneDNN's variants contain them), PyTorch's names, XLA's instructions.
+_CONVOLUTIONS = re.compile(r"Conv2D|DepthwiseConv2d|Conv3D|::\w*conv|^convolution(?:\.\d+)?$")
 #: Where no layer is known and more of the time than this says nothing, nothing is known by kind.
 _MOST_UNTOLD = 0.5
 #: Less time without a layer is not worth a sentence.
@@ -55,13 +50,15 @@ class NetworkTrace:
 
     #: By layer, over all its calls and gradients; empty where operations do not say which layer they are of.
     by_layer: Mapping[str, float]
-    #: By kind, all of ``kinds.KINDS``; where no layer is known, without those of layers that are no
+    #: By kind, all of ``network.KINDS``; where no layer is known, without those of layers that are no
     #: convolutions; empty where operations cannot be told apart.
     by_kind: Mapping[str, float]
     #: The mean of the traced steps that were kept.
     step_seconds: float
     #: The share of it that has a name.
     accounted: float
+    #: Of convolutions that no layer is known of, and of what XLA compiled, which may hold some.
+    unnamed_seconds: float
     #: A sentence for what the trace cannot say.
     problems: tuple[str, ...] = ()
 
@@ -89,6 +86,7 @@ def read_network_trace(folder: Path, row: Mapping[str, Any]) -> NetworkTrace:
         by_kind={**{kind: by_kind.get(kind, 0.0) for kind in KINDS}, OUTSIDE: outside},
         step_seconds=captured.step_seconds,
         accounted=(sum(by_kind.values()) + outside) / captured.step_seconds,
+        unnamed_seconds=_sum_unnamed(table),
     )
     return _leave_out_untold(trace, table)
 
@@ -123,6 +121,11 @@ def _list_unnamed(trace: NetworkTrace, told: pd.DataFrame, untold: float) -> Ite
         )
 
 
+def _sum_unnamed(table: pd.DataFrame) -> float:
+    may_be = (table["kind"] == CONVOLUTION) | ~table["is_told"].astype(bool)
+    return float(table.loc[may_be & (table["layer"] == ""), "seconds_a_step"].sum())
+
+
 def find_layer(place: str, scopes: Mapping[str, str]) -> str:
     """The layer that made the operation at ``place`` in a graph: that of the longest scope it lies in.
 
@@ -152,7 +155,7 @@ class _LayerNames:
     def describe(self, operation: Operation) -> dict[str, Any]:
         """Its ``layer``, empty where none is known, its ``kind``, and whether its name says that at all."""
         layer, kind = self._find_own(operation), REST
-        if is_convolution(operation.name):
+        if _is_convolution(operation.name):
             layer, kind = self._find_convolution(layer), CONVOLUTION
         elif layer:
             kind = classify_layer(self._layers[layer].kind)
@@ -191,7 +194,12 @@ class _LayerNames:
 
 def _is_forward_convolution(operation: Operation) -> bool:
     is_gradient = _GRADIENT in operation.place or "Backprop" in operation.name
-    return is_convolution(operation.name) and not is_gradient
+    return _is_convolution(operation.name) and not is_gradient
+
+
+def _is_convolution(operation: str) -> bool:
+    """Whether an operation, as its framework calls it, is a convolution or a gradient of one."""
+    return bool(_CONVOLUTIONS.search(operation))
 
 
 def _change_layers(layers: Sequence[FoundLayer], converted: Collection[str]) -> list[FoundLayer]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from analysis.networks.network import MeasuredLayer, MeasuredVariant
+from analysis.networks.network import MeasuredLayer
 from analysis.networks.variants import NetworkRuns
 from analysis.networks.words import format_change
 from analysis.pairs.judging import ControlNoise, Rows, judge_ratios
-from analysis.results.network_rows import BLOCK_KEY
+from analysis.results.network_rows import BLOCK_KEY, REFUSED_COLUMNS
 from analysis.results.tables import Results
 from analysis.statistics import verdicts
 from analysis.statistics.estimates import Estimate
@@ -49,6 +49,8 @@ class LayersAlone:
             self._blocks[tuple(row[name] for name in (*BLOCK_KEY, "variant"))].append(row)
         refused = results.not_measured
         self._refused = dict(zip(refused["id"], refused["reason"], strict=True))
+        blocks = results.refused_networks
+        self._refused_blocks = blocks[blocks["layer"].notna()].to_dict("records")
 
     def measure_change(self, layer: FoundLayer, network: NetworkRuns) -> _Change | None:
         """What the change of ``layer`` does, over all its calls; None where a part was not measured."""
@@ -59,8 +61,10 @@ class LayersAlone:
         return _add_changes(found) if found and len(found) == len(layer.cases) else None
 
     def find_refusal(self, layer: FoundLayer, network: NetworkRuns) -> str:
-        """Why a side of its comparisons could not be measured; empty where nothing says so, as of a block."""
-        cases = [] if layer.block else list_cases(layer, network)
+        """Why a side of its comparisons could not be measured; empty where nothing says so."""
+        if layer.block:
+            return self._find_block_refusal(layer.block, network)
+        cases = list_cases(layer, network)
         found = (self._refused.get(case.id) for own in cases for case in (own, _replace_layer(own)))
         return next((str(reason) for reason in found if reason), "")
 
@@ -71,17 +75,36 @@ class LayersAlone:
         return _build_change(own, other, ratios)
 
     def _measure_block(self, block: str, network: NetworkRuns) -> _Change | None:
-        newest = network.newest
-        direction = DIRECTION_OF_LAYERS[newest["direction"]]
-        key = (newest["name"], block, direction, newest["mode"], newest["device"], newest["batch"])
-        own_key, other_key = (*key, AS_IT_IS), (*key, DENSE)
-        own, other = self._blocks[own_key], self._blocks[other_key]
+        """From the runs that measured this network: another one of its name may have another such block."""
+        facts = _describe_block(block, network)
+        known = tuple(facts[name] for name in BLOCK_KEY)
+        keys = [(*known, variant) for variant in (AS_IT_IS, DENSE)]
+        own, other = ([row for row in self._blocks[key] if row["run"] in network.runs] for key in keys)
         return _build_change(own, other, other)
+
+    def _find_block_refusal(self, block: str, network: NetworkRuns) -> str:
+        """The newest reason."""
+        facts = _describe_block(block, network)
+        wanted = {name: facts[name] for name in REFUSED_COLUMNS if name in facts}
+        reasons = [
+            str(row["reason"])
+            for row in self._refused_blocks
+            if row["run"] in network.runs and wanted.items() <= row.items()
+        ]
+        return reasons[-1] if reasons else ""
+
+
+def _describe_block(block: str, network: NetworkRuns) -> dict[str, Any]:
+    """What the rows of a block of ``network`` have in common."""
+    chosen = network.chosen
+    own = {name: chosen[name] for name in ("model", "inputs", "mode", "device", "batch")}
+    direction = DIRECTION_OF_LAYERS[chosen["direction"]]
+    return {**own, "network": chosen["name"], "layer": block, "direction": direction}
 
 
 def list_cases(layer: FoundLayer, network: NetworkRuns) -> list[ConvCase]:
     """A layer alone, one case a call, in the direction of its network and where that ran."""
-    direction = DIRECTION_OF_LAYERS[network.newest["direction"]]
+    direction = DIRECTION_OF_LAYERS[network.chosen["direction"]]
     return [
         dataclasses.replace(case, direction=direction, mode=network.mode, device=network.device)
         for case in layer.cases
@@ -99,7 +122,7 @@ def judge_layers(network: NetworkRuns, alone: LayersAlone, noise: ControlNoise) 
     groups = [change.ratios for change in changes.values()]
     noises = [noise.estimate(network, len(group)) for group in groups]
     judged = dict(zip(changes, judge_ratios(groups, noises), strict=True)) if groups else {}
-    recommended = network.newest["recommended"]
+    recommended = network.chosen["recommended"]
     holders = {name: layer.name for layer in network.layers for name in layer.absorbs if layer.becomes}
     found = []
     for layer in network.layers:
@@ -127,22 +150,6 @@ def judge_layers(network: NetworkRuns, alone: LayersAlone, noise: ControlNoise) 
             )
         )
     return found
-
-
-def predict_ratio(variant: MeasuredVariant, layers: Sequence[MeasuredLayer], seconds: float) -> float | None:
-    """A variant's time over that of the network as it is, ``seconds``, were it the sum of its layers.
-
-    One, and what the changed layers gain or lose alone over ``seconds``: it may be below 0 where layers take
-    longer alone than in the network. None where a changed layer was not measured.
-    """
-    difference = 0.0
-    for layer in layers:
-        if layer.found.name not in variant.converted:
-            continue
-        if layer.alone_seconds is None or layer.other_seconds is None:
-            return None
-        difference += layer.other_seconds - layer.alone_seconds
-    return 1 + difference / seconds
 
 
 def _replace_layer(case: ConvCase) -> ConvCase:

@@ -10,6 +10,15 @@ from typing import Any
 from analysis.statistics.estimates import Estimate
 from analysis.statistics.verdicts import Verdict
 from bench.contract.networks import RECOMMENDED, FoundLayer
+from bench.contract.verdicts import FASTER
+
+#: The kinds of work that layers and operations do.
+CONVOLUTION, NORMALISATION, ACTIVATION, REST = "convolution", "normalisation", "activation", "rest"
+#: What is no operation: the executor, dispatch, Python, waiting.
+OUTSIDE = "outside operations"
+KINDS = (CONVOLUTION, NORMALISATION, ACTIVATION, REST, OUTSIDE)
+#: Keras's layers that apply a function to each number, besides those whose names say so.
+_ACTIVATION_LAYERS = frozenset({"Activation", "ELU", "Softmax"})
 
 
 @dataclass(frozen=True)
@@ -114,9 +123,11 @@ class MeasuredNetwork:
     recommended: tuple[str, ...] | None
     #: The share of the traced step that has a name; None without a trace.
     accounted: float | None
-    #: Seconds of a traced step, by kind (see ``networks.kinds``). With the time that has no name they add up
-    #: to the step. Empty where operations cannot be told apart.
+    #: Seconds of a traced step, by kind (see :data:`KINDS`). With the time that has no name they add up to
+    #: the step. Empty where operations cannot be told apart.
     by_kind: Mapping[str, float]
+    #: Of a traced step, what may be convolutions and belongs to no layer; 0 without a trace.
+    unnamed_seconds: float
     #: The mean traced step, which the profiler lengthens; None without a trace.
     traced_seconds: float | None
     #: How many runs measured it.
@@ -132,6 +143,13 @@ class MeasuredNetwork:
     def changed(self) -> tuple[MeasuredLayer, ...]:
         """The layers whose change is recommended."""
         return tuple(layer for layer in self.layers if layer.convert)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether changes are recommended, and the network with them was measured to be faster."""
+        recommended = self.find_variant(RECOMMENDED)
+        verdict = recommended.verdict if recommended else None
+        return bool(self.changed and verdict and verdict.word == FASTER)
 
     def find_variant(self, variant: str) -> MeasuredVariant | None:
         """``None`` where it was not measured."""
@@ -158,12 +176,22 @@ class MeasuredNetwork:
             "variants": [variant.as_dict() for variant in self.variants],
             "layers": [layer.as_dict() for layer in self.layers],
             "recommended": None if self.recommended is None else list(self.recommended),
+            "is_proven": self.is_proven,
             "remainder_seconds": self.compute_remainder(recommended) if recommended else None,
             "accounted": self.accounted,
             "by_kind": dict(self.by_kind),
             "traced_seconds": self.traced_seconds,
             "problems": list(self.problems),
         }
+
+
+def classify_layer(keras_class: str) -> str:
+    """The kind of a layer of ``keras_class``; whatever is not known is the rest."""
+    if "Conv" in keras_class:
+        return CONVOLUTION
+    if "Normalization" in keras_class:
+        return NORMALISATION
+    return ACTIVATION if keras_class in _ACTIVATION_LAYERS or keras_class.endswith("ReLU") else REST
 
 
 def list_interval(estimate: Estimate) -> list[float] | None:

@@ -11,8 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.networks.kinds import ACTIVATION, CONVOLUTION, NORMALISATION, REST, classify_layer
-from analysis.networks.network import MeasuredLayer, MeasuredNetwork
+from analysis.networks.network import (
+    ACTIVATION,
+    CONVOLUTION,
+    NORMALISATION,
+    REST,
+    MeasuredLayer,
+    MeasuredNetwork,
+    classify_layer,
+)
 
 #: Rows of a picture: more are not read.
 MOST_ROWS = 40

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from analysis.networks.kinds import CONVOLUTION, KINDS, OUTSIDE
-from analysis.networks.network import MeasuredLayer, MeasuredNetwork, MeasuredVariant
-from analysis.networks.words import count, format_change, format_difference, format_step, format_times
+from analysis.networks.code import write_code
+from analysis.networks.network import (
+    CONVOLUTION,
+    KINDS,
+    OUTSIDE,
+    MeasuredLayer,
+    MeasuredNetwork,
+    MeasuredVariant,
+)
+from analysis.networks.words import (
+    count,
+    describe_change,
+    describe_unproven,
+    format_difference,
+    format_step,
+    format_times,
+)
 from analysis.statistics import verdicts
 from analysis.wording import format_milliseconds, format_percent, join_words
-from bench.contract.networks import DENSE, RECOMMENDED, SEPARABLE
+from bench.contract.networks import DENSE, RECOMMENDED, SEPARABLE, TRAINING_WITH_ADAM
 
 #: Layers, and reasons, that a sentence names; the table has all.
 _NAMED = 6
@@ -20,6 +35,11 @@ NEW_WEIGHTS = (
     "The changed layers have new weights: the network must be trained again, and whether it then is as "
     "accurate is for you to check."
 )
+
+
+def summarize_network(network: MeasuredNetwork) -> dict[str, Any]:
+    """All that is known of ``network`` and said of it, as JSON has it."""
+    return {**network.as_dict(), "sentences": write_sentences(network), "code": write_code(network)}
 
 
 def write_title(network: MeasuredNetwork) -> str:
@@ -42,10 +62,13 @@ def write_sentences(network: MeasuredNetwork) -> list[str]:
 
 
 def write_differences(networks: Iterable[MeasuredNetwork]) -> list[str]:
-    """Where a network's directions recommend different changes, a sentence each."""
+    """Where a network's directions recommend different changes, a sentence each.
+
+    Directions whose changes are not known to make the network faster recommend nothing.
+    """
     alike: dict[tuple, list[MeasuredNetwork]] = {}
     for network in networks:
-        if network.recommended is not None:
+        if network.is_proven or network.recommended == ():
             key = (network.name, network.model, network.mode, network.device, network.batch, network.inputs)
             alike.setdefault(key, []).append(network)
     return [
@@ -72,31 +95,16 @@ def _write_recommendation(network: MeasuredNetwork, recommended: MeasuredVariant
         ]
     if not network.recommended:
         return [f"Nothing to change: of {count(len(possible), 'possible change')} none is faster by itself."]
-    changed = f"{len(network.changed)} of {count(len(possible), 'possible change')}"
     names = _name_layers([layer.found.name for layer in network.changed])
-    if recommended is None:
-        return [
-            f"{changed} would pay by themselves ({names}), but the network was not measured with them.",
-            NEW_WEIGHTS,
-        ]
+    if recommended is None or not network.is_proven:
+        return [f"{describe_unproven(network, 'the network', names)}."]
+    changed = f"{len(network.changed)} of {count(len(possible), 'possible change')}"
     before = format_step(network.as_it_is.seconds)
     return [
-        f"With {changed} ({names}) the network is {_describe(recommended)}: "
+        f"With {changed} ({names}) the network is {describe_change(recommended)}: "
         f"{format_step(recommended.seconds)} ms a step, as it is {before} ms.",
         NEW_WEIGHTS,
     ]
-
-
-def _describe(variant: MeasuredVariant) -> str:
-    """``1.38x faster (1.33-1.43)``, with the verdict where it does not say the same."""
-    change = format_change(variant.ratio)
-    if variant.verdict is None:
-        return f"{change}, not measured in turns"
-    if variant.verdict.word in verdicts.DIFFERENT:
-        return change
-    if variant.verdict.word == verdicts.SAME:
-        return f"as fast as before, as far as these runs can tell: {change}"
-    return f"perhaps {change} (undecided: {variant.verdict.reason})"
 
 
 def _write_naive_swaps(network: MeasuredNetwork) -> list[str]:
@@ -109,13 +117,15 @@ def _write_naive_swaps(network: MeasuredNetwork) -> list[str]:
         if set(variant.converted) == set(network.recommended or ()):
             sentences.append(f"These are all the layers that can become {word}.")
         else:
-            layers = count(len(variant.converted), "layer")
-            sentences.append(f"With every layer {word} that can be ({layers}) it is {_describe(variant)}.")
+            layers, change = count(len(variant.converted), "layer"), describe_change(variant)
+            sentences.append(f"With every layer {word} that can be ({layers}) it is {change}.")
     return sentences
 
 
 def _write_predictions(network: MeasuredNetwork) -> list[str]:
     """Whether the layers alone say what the network does; of what is recommended, else of each swap."""
+    if network.direction == TRAINING_WITH_ADAM:
+        return []
     changing = [variant for variant in network.variants if variant.converted]
     recommended = [variant for variant in changing if variant.variant == RECOMMENDED]
     return [
@@ -126,6 +136,8 @@ def _write_predictions(network: MeasuredNetwork) -> list[str]:
 def _write_prediction(network: MeasuredNetwork, variant: MeasuredVariant) -> list[str]:
     predicted, remainder = variant.predicted_ratio, network.compute_remainder(variant)
     changes = _CHANGES[variant.variant]
+    if variant.variant == RECOMMENDED and not network.is_proven:
+        changes = "what is faster by itself"
     if predicted is None or remainder is None:
         return [f"What the layers alone predict for {changes} is not known: not all were measured."]
     if predicted <= 0:
@@ -162,13 +174,18 @@ def _write_kinds(network: MeasuredNetwork) -> list[str]:
 
 
 def _write_most(network: MeasuredNetwork) -> list[str]:
-    """The most that changing layers can gain: what can be changed cannot take less than no time."""
+    """The most that changing layers can gain: what can be changed cannot take less than no time.
+
+    Nothing, where layers may take more than what has their names, or where a variant gained more.
+    """
     seconds = {layer.found.name: layer.in_network_seconds or 0.0 for layer in network.layers}
     names = {name for layer in _list_changeable(network) for name in (layer.found.name, *layer.found.absorbs)}
     taken = sum(seconds.get(name, 0.0) for name in names)
-    if not network.traced_seconds or not 0 < taken < network.traced_seconds:
+    if not network.traced_seconds or network.unnamed_seconds or not 0 < taken < network.traced_seconds:
         return []
     rest = 1 - taken / network.traced_seconds
+    if any(variant.ratio.value < rest for variant in network.variants):
+        return []
     return [
         f"What can be changed takes {format_percent(1 - rest)} of it: whatever it becomes, the network gets "
         f"at most {format_times(rest)}."

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from analysis.networks.network import MeasuredVariant
+from analysis.networks.words import count
 from analysis.pairs.judging import ControlNoise, Rows, judge_ratios
 from analysis.results.network_rows import NETWORK_KEY
 from analysis.results.tables import Results
 from analysis.statistics.estimates import Estimate, estimate_geometric_mean, estimate_median
 from analysis.statistics.verdicts import Verdict
+from analysis.wording import join_words
 from bench.contract.networks import AS_IT_IS, RECOMMENDED, VARIANTS, FoundLayer
 
+#: What a refusal has of its network, beside the name.
+_PLACE = ("model", "direction", "mode", "device")
 #: The rows of one run, by variant.
 _Run = Mapping[str, Mapping[str, Any]]
 _Judged = tuple[Estimate, Verdict | None]
@@ -29,24 +33,26 @@ class NetworkRuns:
     """
 
     rows: Mapping[str, Rows]
+    #: The row of the network as it is in the run whose recommendation counts: the newest that made one.
+    chosen: Mapping[str, Any]
     problems: tuple[str, ...]
 
     @property
-    def newest(self) -> Mapping[str, Any]:
-        """The newest row of the network as it is."""
-        return self.rows[AS_IT_IS][-1]
-
-    @property
     def device(self) -> str:
-        return self.newest["device"]
+        return self.chosen["device"]
 
     @property
     def mode(self) -> str:
-        return self.newest["mode"]
+        return self.chosen["mode"]
 
     @property
     def layers(self) -> tuple[FoundLayer, ...]:
-        return self.newest["layers"]
+        return self.chosen["layers"]
+
+    @property
+    def runs(self) -> frozenset[int]:
+        """The numbers of the runs that measured it as it is."""
+        return frozenset(row["run"] for row in self.rows[AS_IT_IS])
 
     def find_trace(self, variant: str) -> tuple[Path, Mapping[str, Any]] | None:
         """The newest trace of ``variant``, and its row."""
@@ -58,8 +64,10 @@ class NetworkRuns:
 
 def group_networks(results: Results) -> list[NetworkRuns]:
     """Every network that was measured as it is, by direction, mode, device and inputs."""
+    refused = results.refused_networks
+    refusals = refused[refused["layer"].isna()].to_dict("records")
     found = [
-        _gather_runs(rows.to_dict("records"))
+        _gather_runs(rows.to_dict("records"), refusals)
         for _, rows in results.networks.groupby(list(NETWORK_KEY), sort=False)
     ]
     return [network for network in found if network]
@@ -91,7 +99,7 @@ def _identify(rows: Rows) -> _Identity:
     return tuple((row["run"], row["variant"]) for row in rows)
 
 
-def _gather_runs(rows: Rows) -> NetworkRuns | None:
+def _gather_runs(rows: Rows, refusals: Rows) -> NetworkRuns | None:
     """The runs whose network has the layers that it had in the newest; None where none is as it is."""
     by_run: dict[int, dict[str, Mapping[str, Any]]] = {}
     for row in rows:
@@ -99,19 +107,39 @@ def _gather_runs(rows: Rows) -> NetworkRuns | None:
     runs = [by_run[run] for run in sorted(by_run) if AS_IT_IS in by_run[run]]
     if not runs:
         return None
-    newest = runs[-1]
-    alike = [run for run in runs if run[AS_IT_IS]["layers"] == newest[AS_IT_IS]["layers"]]
-    wanted = {variant: row["converted"] for variant, row in newest.items()}
-    recommended = newest[AS_IT_IS]["recommended"]
+    layers = _place_cases(runs[-1][AS_IT_IS])
+    alike = [run for run in runs if _place_cases(run[AS_IT_IS]) == layers]
+    whole = [run for run in alike if run[AS_IT_IS]["recommended"] is not None]
+    chosen = (whole or alike)[-1]
+    # A variant that a run lacks may be in another; of the same layers both change the same.
+    wanted = {variant: row["converted"] for run in (*alike, chosen) for variant, row in run.items()}
+    recommended = chosen[AS_IT_IS]["recommended"]
     if recommended is not None:
         wanted[RECOMMENDED] = recommended
     found = {
         variant: _find_rows(alike, variant, wanted[variant]) for variant in VARIANTS if variant in wanted
     }
+    measured = {variant: rows for variant, rows in found.items() if rows}
     return NetworkRuns(
-        rows={variant: rows for variant, rows in found.items() if rows},
-        problems=tuple(_list_differences(runs, alike)),
+        rows=measured,
+        chosen=chosen[AS_IT_IS],
+        problems=(
+            *_list_differences(runs, alike, recommended),
+            *_list_counts(measured),
+            *_list_refusals(measured, refusals),
+        ),
     )
+
+
+def _place_cases(row: Mapping[str, Any]) -> list[FoundLayer]:
+    """The layers of a network, with their cases where it ran: a run has them where it found them first."""
+    return [
+        replace(
+            layer,
+            cases=tuple(replace(case, mode=row["mode"], device=row["device"]) for case in layer.cases),
+        )
+        for layer in row["layers"]
+    ]
 
 
 def _find_rows(runs: Sequence[_Run], variant: str, converted: Sequence[str]) -> Rows:
@@ -128,26 +156,57 @@ def _find_rows(runs: Sequence[_Run], variant: str, converted: Sequence[str]) -> 
     return found
 
 
-def _list_differences(runs: Sequence[_Run], alike: Sequence[_Run]) -> list[str]:
-    """What the runs do not agree about, a sentence each."""
+def _list_differences(
+    runs: Sequence[_Run], alike: Sequence[_Run], recommended: Sequence[str] | None
+) -> list[str]:
+    """What the runs do not agree about, a sentence each; ``recommended`` is what counts."""
     sentences = []
     if len(alike) < len(runs):
         sentences.append(
             f"{len(runs) - len(alike)} of {len(runs)} runs measured a network of this name that had other "
             "layers: they are left out."
         )
-    newest = alike[-1][AS_IT_IS]["recommended"]
-    others = [run for run in alike if _differ(run[AS_IT_IS]["recommended"], newest)]
+    if recommended is None:  # then no run knows
+        return sentences
+    found = [run[AS_IT_IS]["recommended"] for run in alike]
+    others = [one for one in found if one is not None and set(one) != set(recommended)]
     if others:
         sentences.append(
             f"{len(others)} of {len(alike)} runs recommend other changes than the newest, which counts: a "
             "layer near the border falls on either side."
         )
+    if None in found:
+        sentences.append(
+            f"{found.count(None)} of {len(alike)} runs could not recommend anything, as not all layers were "
+            "measured alone: the newest that could counts."
+        )
     return sentences
 
 
-def _differ(one: Sequence[str] | None, other: Sequence[str] | None) -> bool:
-    return (one is None) != (other is None) or set(one or ()) != set(other or ())
+def _list_counts(rows: Mapping[str, Rows]) -> list[str]:
+    """A sentence where the variants have different numbers of runs."""
+    counts = {variant: len(found) for variant, found in rows.items()}
+    if len(set(counts.values())) < 2:
+        return []
+    parts = [f"{variant} {count(number, 'run')}" for variant, number in counts.items()]
+    return [f"The variants were not measured equally often: {join_words(parts)}."]
+
+
+def _list_refusals(rows: Mapping[str, Rows], refusals: Rows) -> list[str]:
+    """Which variants no run could measure, with the newest reason, a sentence each."""
+    network = rows[AS_IT_IS][-1]
+    runs = {row["run"] for row in rows[AS_IT_IS]}
+    known = (network["name"], *(network[name] for name in _PLACE))
+    reasons = {
+        refusal["variant"]: refusal["reason"]
+        for refusal in refusals
+        if (refusal["network"], *(refusal[name] for name in _PLACE)) == known and refusal["run"] in runs
+    }
+    return [
+        f"{variant} was not measured: {reason.rstrip('.')}."
+        for variant, reason in reasons.items()
+        if variant not in rows
+    ]
 
 
 def _has_turns(row: Mapping[str, Any]) -> bool:

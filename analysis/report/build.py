@@ -91,12 +91,15 @@ def build_sections(study: Study, renderer: Renderer) -> list[Section]:
     """All sections in the order of the page, with those that are not there."""
     # The first of these stands right below the answer. All begin to be rendered before the slow sections.
     figure_sections = comparison_figures.build_sections(study, renderer)
+    of_networks = [networks.build_section(study, renderer)]
+    first, later = ([], of_networks) if study.networks_elsewhere else (of_networks, [])
     return [
         answer.build_section(study, renderer),
-        networks.build_section(study, renderer),
+        *first,
         *figure_sections[:1],
         why.build_section(study, renderer),
         remedies.build_section(study, renderer),
+        *later,
         changes.build_section(study, renderer),
         mnist.build_section(study, renderer),
         *history.build_sections(study, renderer),

@@ -53,6 +53,8 @@ class Study:
     trainings: pd.DataFrame
     #: Whole networks, one a direction.
     networks: tuple[MeasuredNetwork, ...]
+    #: Where the networks were measured, if not where everything else was; else empty.
+    networks_elsewhere: str
     #: Sentences on what makes the numbers doubtful.
     cautions: tuple[str, ...]
     #: What changed since another environment; ``None`` where there is none to compare with.
@@ -78,7 +80,7 @@ def make_study(
     tell("explaining traces")
     explained = explain_pairs(results, comparisons)
     tell("judging networks")
-    networks = build_networks(results)
+    networks, elsewhere = _find_networks(results, everything)
     tell("comparing with the environment before")
     upgrade, problem = _compare_with_another(results, everything, against)
     return Study(
@@ -92,11 +94,25 @@ def make_study(
         shown_explanations=choose_explanations(explained, gains, folder),
         gains=gains,
         trainings=keep_judged_trainings(results),
-        networks=tuple(networks),
+        networks=networks,
+        networks_elsewhere=elsewhere,
         cautions=tuple(list_cautions(results)),
         upgrade=upgrade,
         upgrade_problem=problem,
     )
+
+
+def _find_networks(results: Results, everything: Results) -> tuple[tuple[MeasuredNetwork, ...], str]:
+    """The networks of ``results``; without any, those that were measured last elsewhere, and where."""
+    own = build_networks(results)
+    if own or everything.networks.empty:
+        return tuple(own), ""
+    newest = everything.networks["run"].max()
+    run = next(run for run in everything.runs if run.number == newest)
+    place = (
+        f"{run.environment['cores']} cores of {run.environment['cpu']}, {write_environment(run.environment)}"
+    )
+    return tuple(build_networks(everything.select_environment(run.fingerprint))), place
 
 
 def _compare_with_another(

@@ -59,7 +59,7 @@ def _check_file(file: Path) -> FileFacts:
         file=str(file),
         environment="; ".join(environments),
         cases=len(read.layers),
-        not_measured=len(read.not_measured),
+        not_measured=len(read.not_measured) + len(read.refused_networks),
         not_settled=sum(int((~table["settled"].astype(bool)).sum()) for table in timed),
         disturbed=sum(int(table["contaminated"].astype(bool).sum()) for table in timed),
         trainings=len(read.trainings),

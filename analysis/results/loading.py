@@ -47,6 +47,8 @@ def load_results(files: Iterable[Path]) -> Results:
             tables[kind].append({"run": number, **row})
         for refusal in run.content.get("not_measured", ()):
             tables["not_measured"].append({"run": number, **rows.read_refusal(run.file, refusal)})
+        for refusal in run.content.get("refused_networks", ()):
+            tables["refused_networks"].append({**refusal, "run": number})
 
     def tabulate(name: str) -> pd.DataFrame:
         return pd.DataFrame(tables[name], columns=["run", *rows.COLUMNS[name]])
@@ -61,6 +63,7 @@ def load_results(files: Iterable[Path]) -> Results:
         trainings=tabulate("trainings"),
         networks=tabulate("networks"),
         blocks=tabulate("blocks"),
+        refused_networks=tabulate("refused_networks"),
         notes=tuple(notes),
     )
 

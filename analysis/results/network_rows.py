@@ -13,7 +13,7 @@ from bench.contract.networks import AS_IT_IS, FoundLayer
 
 #: What a network, and a block of one, is known by in a run, whatever its variant.
 NETWORK_KEY = ("name", "model", "direction", "mode", "device", "batch", "inputs")
-BLOCK_KEY = ("network", "layer", "direction", "mode", "device", "batch")
+BLOCK_KEY = ("network", "model", "inputs", "layer", "direction", "mode", "device", "batch")
 _MEASURED = ("ratio", "ratios", "turns", "together", "settled", "contaminated")
 
 #: The columns of each table, beside ``run``.
@@ -34,6 +34,17 @@ NETWORK_COLUMNS = (
     "trace",
 )
 BLOCK_COLUMNS = (*BLOCK_KEY, "variant", "seconds", *_MEASURED)
+REFUSED_COLUMNS = (
+    "network",
+    "model",
+    "direction",
+    "mode",
+    "device",
+    "variant",
+    "layer",
+    "reason",
+    "kind",
+)
 
 
 def read_network(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,6 +74,7 @@ def read_block(row: Mapping[str, Any]) -> dict[str, Any]:
     block = info["block"]
     return {
         **{name: block[name] for name in (*BLOCK_KEY, "variant")},
+        "inputs": tuple(block["inputs"]),
         "seconds": row["stats"]["median"],
         **_read_measured(info, block["variant"]),
     }

@@ -34,6 +34,7 @@ def pack_runs(runs: Iterable[SavedRun]) -> bytes:
 
 def _shorten(run: SavedRun) -> dict[str, Any]:
     machine = run.content["machine_info"]
+    refused = run.content.get("refused_networks")
     return {
         "machine_info": {
             # An older run is known by a digest of its samples, some of which are left out here.
@@ -44,6 +45,8 @@ def _shorten(run: SavedRun) -> dict[str, Any]:
         "datetime": run.content["datetime"],
         "benchmarks": [_shorten_row(row) for row in run.content["benchmarks"]],
         "not_measured": run.content.get("not_measured", []),
+        # Runs without any are packed as ever.
+        **({"refused_networks": refused} if refused else {}),
     }
 
 

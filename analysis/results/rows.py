@@ -11,6 +11,7 @@ from analysis.results.files import ResultsError
 from analysis.results.network_rows import (
     BLOCK_COLUMNS,
     NETWORK_COLUMNS,
+    REFUSED_COLUMNS,
     complete_rows,
     read_block,
     read_network,
@@ -78,6 +79,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "networks": NETWORK_COLUMNS,
     "blocks": BLOCK_COLUMNS,
+    "refused_networks": REFUSED_COLUMNS,
 }
 
 

@@ -94,6 +94,9 @@ class Results:
     first_call_seconds, trace.
     ``blocks``: one row a depthwise layer with its pointwise layer, variant, direction and run: its fields,
     seconds, ratio and ratios (to the block as it is), turns, together, settled, contaminated.
+    ``refused_networks``: one row a variant of a network, or of one of its blocks, that a run could not
+    measure: run, network, model, direction, mode, device, variant, layer (of the block; ``None`` for the
+    whole network), reason, kind.
     """
 
     runs: tuple[MeasuredRun, ...]
@@ -105,6 +108,7 @@ class Results:
     trainings: pd.DataFrame
     networks: pd.DataFrame
     blocks: pd.DataFrame
+    refused_networks: pd.DataFrame
     #: A sentence for what was met in the files and left out.
     notes: tuple[str, ...] = ()
 
@@ -153,5 +157,6 @@ class Results:
             trainings=keep(self.trainings),
             networks=keep(self.networks),
             blocks=keep(self.blocks),
+            refused_networks=keep(self.refused_networks),
             notes=self.notes,
         )

@@ -84,7 +84,7 @@ def read_steps(folder: Path) -> CapturedSteps:
 
 
 def _read_newest(folder: Path) -> tuple[Path, list[Line]]:
-    xplanes = sorted(folder.glob("plugins/profile/*/*.xplane.pb"))
+    xplanes = sorted(folder.glob("plugins/profile/*/*.xplane.pb*"))
     if xplanes:
         return xplanes[-1], read_xplane(xplanes[-1])
     chrome_traces = sorted(folder.glob("*.pt.trace.json*"))

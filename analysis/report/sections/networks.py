@@ -13,10 +13,15 @@ from analysis.answers.networks import write_headline
 from analysis.figures.networks import draw_network
 from analysis.figures.rendering import Renderer
 from analysis.networks.code import write_code
-from analysis.networks.network import MeasuredLayer, MeasuredNetwork, MeasuredVariant
+from analysis.networks.network import MeasuredLayer, MeasuredNetwork
 from analysis.networks.picture import choose_rows, has_network_times, sum_network_seconds
-from analysis.networks.sentences import NEW_WEIGHTS, write_differences, write_sentences
-from analysis.networks.words import count, format_change, format_step, format_times
+from analysis.networks.sentences import (
+    NEW_WEIGHTS,
+    summarize_network,
+    write_differences,
+    write_sentences,
+)
+from analysis.networks.words import count, format_change, format_millions, write_cells
 from analysis.report.figure import ReportFigure
 from analysis.report.section import Section
 from analysis.report.study import Study
@@ -70,19 +75,16 @@ def build_section(study: Study, renderer: Renderer) -> Section:
             "networks": list(zip(names, shown, strict=True)),
             "differences": differences,
             "warning": NEW_WEIGHTS,
+            "elsewhere": study.networks_elsewhere,
         },
-        sentences=(*map(write_headline, told), *differences),
+        # What holds elsewhere is no part of the answer for this environment.
+        sentences=() if study.networks_elsewhere else (*map(write_headline, told), *differences),
         figures=tuple(one.figure for directions in shown for one in directions if one.figure),
         tables=_list_tables(in_order),
-        summary={"networks": [_summarize(network) for network in in_order]} if in_order else {},
+        summary={"networks": [summarize_network(network) for network in in_order]} if in_order else {},
         added_by=commands.NETWORK,
         is_there=bool(in_order),
     )
-
-
-def _summarize(network: MeasuredNetwork) -> dict[str, Any]:
-    """As ``python -m analysis network --json`` has it."""
-    return {**network.as_dict(), "sentences": write_sentences(network), "code": write_code(network)}
 
 
 def _group_directions(networks: Sequence[MeasuredNetwork]) -> list[list[MeasuredNetwork]]:
@@ -104,7 +106,7 @@ def _name_networks(networks: Sequence[Sequence[MeasuredNetwork]]) -> list[str]:
 
 def _show_direction(number: int, name: str, network: MeasuredNetwork, renderer: Renderer) -> _ShownDirection:
     key, title = f"network_{number}_{_DIRECTIONS[network.direction]}", f"{name}, {network.direction}"
-    headline, variants = write_headline(network), [_write_variant(one) for one in network.variants]
+    headline, variants = write_headline(network), [write_cells(one) for one in network.variants]
     if network.direction == TRAINING_WITH_ADAM:
         return _ShownDirection(key, title, network, headline, [], variants)
     return _ShownDirection(
@@ -161,20 +163,6 @@ def _write_caption(rows: pd.DataFrame, are_network_times: bool) -> str:
     return " ".join(sentences)
 
 
-def _write_variant(variant: MeasuredVariant) -> dict[str, str]:
-    changed, predicted = variant.converted, variant.predicted_ratio
-    return {
-        "variant": variant.variant,
-        "step": format_step(variant.seconds),
-        "change": format_change(variant.ratio) if changed else "",
-        "verdict": variant.verdict.word if variant.verdict else "",
-        "predicted": format_times(predicted) if changed and predicted is not None and predicted > 0 else "",
-        "parameters": f"{variant.parameters:,}",
-        "multiplications": _format_millions(variant.multiplications),
-        "layers": str(len(changed)),
-    }
-
-
 def _list_layers(key: str, title: str, network: MeasuredNetwork) -> Table | None:
     """The layers that can become the other, changed ones first; below each, why it is changed or not."""
     layers = sorted((one for one in network.layers if one.found.becomes), key=lambda one: not one.convert)
@@ -203,26 +191,30 @@ def _list_layers(key: str, title: str, network: MeasuredNetwork) -> Table | None
         key=key,
         title=f"{title}: layers",
         columns=columns,
-        rows=[_write_layer(layer, sum_network_seconds(layer, by_name)) for layer in layers],
+        rows=[
+            _write_layer(layer, sum_network_seconds(layer, by_name), "yes" if network.is_proven else "tried")
+            for layer in layers
+        ],
         details=[_list_details(layer) for layer in layers],
     )
 
 
-def _write_layer(layer: MeasuredLayer, in_network: float | None) -> list[str]:
+def _write_layer(layer: MeasuredLayer, in_network: float | None, changed: str) -> list[str]:
+    """``changed`` is the word for a layer that was changed in the network with all of these changes."""
     found = layer.found
     times = (in_network, layer.recommended_seconds, layer.alone_seconds, layer.other_seconds)
     return [
         found.name,
         found.kind,
         found.becomes or "",
-        "yes" if layer.convert else "no",
+        changed if layer.convert else "no",
         layer.verdict,
         format_change(layer.ratio) if layer.ratio else "",
         *("" if seconds is None else format_milliseconds(seconds) for seconds in times),
         f"{found.parameters:,}",
         "" if found.parameters_after is None else f"{found.parameters_after:,}",
-        _format_millions(found.multiplications),
-        "" if found.multiplications_after is None else _format_millions(found.multiplications_after),
+        format_millions(found.multiplications),
+        "" if found.multiplications_after is None else format_millions(found.multiplications_after),
         found.input_shape,
         str(found.calls),
     ]
@@ -238,10 +230,6 @@ def _list_details(layer: MeasuredLayer) -> list[Detail]:
     elif layer.comparison:
         details.append(Detail(f"measured alone as {layer.comparison}", link="#comparisons"))
     return details
-
-
-def _format_millions(number: int) -> str:
-    return f"{number / 1e6:,.1f}"
 
 
 def _list_tables(networks: Sequence[MeasuredNetwork]) -> dict[str, pd.DataFrame]:

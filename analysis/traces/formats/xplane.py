@@ -9,6 +9,8 @@ be installed.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -61,9 +63,12 @@ _LAYOUT: dict[str, dict[str, tuple[int, int | str, bool]]] = {
 
 
 def read_xplane(file: Path) -> list[Line]:
-    """Every line that has events. Raises :class:`TraceError`."""
+    """Every line that has events; ``file`` may be packed with gzip. Raises :class:`TraceError`."""
     try:
         content = file.read_bytes()
+        content = gzip.decompress(content) if file.suffix == ".gz" else content
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TraceError(f"{file} is damaged, or was cut off") from error
     except OSError as error:
         raise TraceError(f"cannot read {file}: {error.strerror}") from error
     if not content:

@@ -62,6 +62,54 @@ def test_the_json_has_every_number_or_null(file, tmp_path):
     assert NEW_WEIGHTS in network["sentences"]
 
 
+def test_changes_that_do_not_pay_are_told_and_not_recommended(tmp_path):
+    ratios = {**made_networks.RATIOS, "recommended": 1.2}
+    file = made_results.save(tmp_path, [*made_networks.layer_rows(), *made_networks.network_rows(ratios)])
+    written = tmp_path / "network.json"
+    output = run(file, "--json", written).output
+    assert "1.20x slower (1.20-1.20): do not make them." in output
+    assert "stays, tried separable" in output
+    assert not any(words in output for words in ("def change_layers", "What is recommended", NEW_WEIGHTS))
+    network = json.loads(written.read_text())["networks"][0]
+    assert (network["is_proven"], network["code"]) == (False, "")
+    assert network["recommended"] == ["conv", "dw"]
+
+
+def save(folder, name, rows, day, **more):
+    return made_results.save(folder, rows, f"{name}.json", when=f"2026-01-0{day}T00:00:00+00:00", **more)
+
+
+def test_the_newest_environment_that_has_networks_is_told(tmp_path):
+    layers = made_networks.layer_rows()
+    files = [
+        save(tmp_path, "alone", layers, 1),
+        save(tmp_path, "networks", made_networks.network_rows(), 2),
+        save(tmp_path, "before", made_networks.network_rows(), 1, fingerprint="before", onednn="off"),
+        save(tmp_path, "later", layers, 3, fingerprint="later"),
+    ]
+    done = run(*files)
+    assert done.exit_code == 0
+    assert "tiny, inference: batch 8, 32x32x8, graph, CPU:0, 1 run" in done.output
+    # The other run of that environment measured its layers.
+    assert "2.00x faster" in done.output
+    assert "1 run(s) are of other environments: the answer is on the newest that has networks." in done.output
+    done = run(*files, "--environment", "onednn=off")
+    assert done.exit_code == 0
+    assert "it was not measured alone" in done.output
+    done = run(*files[:3], "--environment", "onednn=elsewhere")
+    assert done.exit_code == 2
+
+
+def test_a_network_that_could_not_be_measured_as_it_is_says_why(tmp_path):
+    content = made_results.content(made_networks.layer_rows())
+    content["refused_networks"] = [made_networks.refusal("as it is", "it needs 40 GB of memory.")]
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(content))
+    done = run(file)
+    assert done.exit_code == 2
+    assert done.output.endswith("no network here was measured as it is: it needs 40 GB of memory\n")
+
+
 def test_files_without_a_network_get_a_sentence_that_names_the_command(tmp_path):
     done = run(made_results.save(tmp_path, made_results.comparison_rows(ConvCase(), 0.002, 0.5)))
     assert done.exit_code == 2

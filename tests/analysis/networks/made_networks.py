@@ -70,11 +70,20 @@ def block_rows(direction: str = "inference", seconds: float = 0.002, ratio: floa
     rows = []
     for variant, own in (("as it is", 1.0), ("dense", ratio)):
         block = {
-            "network": "tiny", "layer": "dw", "variant": variant, "mode": "graph", "device": "CPU:0",
+            "network": "tiny", "model": "tiny.keras", "inputs": ["32x32x8"], "layer": "dw",
+            "variant": variant, "mode": "graph", "device": "CPU:0",
             "direction": DIRECTION_OF_LAYERS[direction], "batch": 8,
         }  # fmt: skip
         rows.append(_make_row("block", block, seconds, own))
     return rows
+
+
+def refusal(variant: str, reason: str, **more: Any) -> dict:
+    """An entry of ``refused_networks``: of a variant of the network in inference, or of its block."""
+    return {
+        "network": "tiny", "model": "tiny.keras", "direction": "inference", "mode": "graph",
+        "device": "CPU:0", "variant": variant, "layer": None, "reason": reason, "kind": "unsupported", **more,
+    }  # fmt: skip
 
 
 def layer_rows(direction: str = "inference") -> list[dict]:

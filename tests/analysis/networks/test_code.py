@@ -44,13 +44,22 @@ def model():
 
 
 def run_code(folder, recommended, layers=LAYERS):
-    """What the code of a network with these recommended changes defines."""
-    told = {"layers": [layer.as_dict() for layer in layers], "recommended": recommended}
-    file = made_results.save(folder, [made_networks.network_row("as it is", 1.0, **told)])
-    (network,) = build_networks(load_results([file]))
+    """What the code of a network that these changes make faster defines."""
     defined = {}
-    exec(write_code(network), defined)
+    exec(write_code(build(folder, recommended, 0.8, layers)), defined)
     return defined["change_layers"]
+
+
+def build(folder, recommended, ratio, layers=LAYERS):
+    """A network that takes ``ratio`` times as long with the recommended changes."""
+    told = {"layers": [layer.as_dict() for layer in layers], "recommended": recommended}
+    changed = {"layers": [], "recommended": recommended, "converted": recommended}
+    rows = [
+        made_networks.network_row("as it is", 1.0, **told),
+        made_networks.network_row("recommended", ratio, **changed),
+    ]
+    (network,) = build_networks(load_results([made_results.save(folder, rows)]))
+    return network
 
 
 def name_classes(model, prefix=""):
@@ -126,6 +135,48 @@ def test_what_a_file_says_is_never_run_as_code(tmp_path):
     name = "'}; raise SystemExit #"
     layers = (FoundLayer(name, "Conv2D(); raise SystemExit", becomes="separable"),)
     assert callable(run_code(tmp_path, [name], layers))
+
+
+def test_what_a_change_takes_out_keeps_its_type(tmp_path):
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.DepthwiseConv2D(3, name="dw", dtype="float64")(image)
+    x = keras.layers.BatchNormalization(name="dw_bn", dtype="mixed_float16")(x)
+    x = keras.layers.ReLU(name="dw_relu", dtype="mixed_bfloat16")(x)
+    model = keras.Model(image, keras.layers.Conv2D(4, 1, name="pw")(x))
+    changed = run_code(tmp_path, ["dw"])(model)
+    types = {layer.name: layer.compute_dtype for layer in changed.layers[1:]}
+    assert types == {"dw": "float32", "dw_bn": "float16", "dw_relu": "bfloat16", "pw": "float32"}
+
+
+def test_the_code_runs_where_keras_knows_no_function_for_calls(tmp_path, monkeypatch):
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.ReLU(name="dw_relu")(keras.layers.DepthwiseConv2D(3, name="dw")(image))
+    model = keras.Model(image, keras.layers.Conv2D(4, 1, name="pw")(x))
+    own = keras.models.clone_model
+
+    def clone_model(model, input_tensors=None, clone_function=None):
+        return own(model, input_tensors=input_tensors, clone_function=clone_function)
+
+    monkeypatch.setattr(keras.models, "clone_model", clone_model)
+    assert name_classes(run_code(tmp_path, ["dw"])(model))["dw"] == "Conv2D"
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.99, 1.3])
+def test_changes_that_do_not_make_the_network_faster_have_no_code(tmp_path, ratio):
+    network = build(tmp_path, ["conv"], ratio)
+    assert network.changed
+    assert write_code(network) == ""
+
+
+def test_changes_that_were_not_measured_in_the_network_have_no_code(tmp_path):
+    file = made_results.save(tmp_path, made_networks.network_rows({"as it is": 1.0}))
+    (network,) = build_networks(load_results([file]))
+    assert network.changed
+    assert write_code(network) == ""
 
 
 def test_without_a_recommended_change_there_is_no_code(tmp_path):

@@ -78,6 +78,7 @@ def test_the_seconds_of_a_step_are_given_to_layers_and_kinds(tmp_path):
     assert trace.accounted == pytest.approx(0.9)
     assert sum(trace.by_kind.values()) == pytest.approx(trace.accounted * trace.step_seconds)
     assert trace.problems == ()
+    assert trace.unnamed_seconds == 0.0
 
 
 def test_what_a_change_took_out_is_no_convolution_any_more(tmp_path):
@@ -118,6 +119,7 @@ def test_a_fused_convolution_that_may_be_either_is_given_to_none(tmp_path):
     assert in_milliseconds(trace.by_layer) == {"bn": 1.0}
     assert in_milliseconds(trace.by_kind)["convolution"] == 3.0
     assert trace.problems[0].startswith("Of the traced convolutions 100 % cannot be given to a layer")
+    assert trace.unnamed_seconds == pytest.approx(0.003)
 
 
 def test_layers_that_read_each_other_in_a_circle_come_to_an_end(tmp_path):
@@ -163,6 +165,7 @@ def test_what_xla_compiled_inside_a_graph_is_of_no_layer_and_all_else_is(tmp_pat
     trace = read_network_trace(folder, row_of())
     assert in_milliseconds(trace.by_layer)["conv"] == 2.5
     assert in_milliseconds(trace.by_kind)["convolution"] == 6.0
+    assert trace.unnamed_seconds == pytest.approx(0.001)
     assert trace.problems == (
         "XLA compiled a part of the traced network, 14 % of its operations' time, as it does for "
         "convolutions with groups: of that no layer is known.",
@@ -234,3 +237,14 @@ def test_a_trace_that_cannot_be_read_is_a_problem_and_no_more(tmp_path):
     assert network.by_kind == {}
     assert {layer.in_network_seconds for layer in network.layers} == {None}
     assert "network.json does not say how the network was traced" in network.problems[0]
+
+
+def test_where_nothing_is_recommended_a_damaged_trace_is_told_once(tmp_path):
+    made_networks.save_trace(tmp_path / "traces/one")
+    (tmp_path / "traces/one/network.json").unlink()
+    (tmp_path / "results").mkdir()
+    rows = made_networks.network_rows({"as it is": 1.0}, recommended=[])
+    rows[0]["extra_info"]["trace"] = "traces/one"
+    (network,) = build_networks(load_results([made_results.save(tmp_path / "results", rows)]))
+    assert [variant.variant for variant in network.variants] == ["as it is", "recommended"]
+    assert len(network.problems) == 1

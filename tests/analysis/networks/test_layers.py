@@ -104,9 +104,37 @@ def test_the_calls_of_a_shared_layer_are_added_up(tmp_path):
     assert found.alone_seconds is None
 
 
-def test_a_block_of_another_network_is_not_taken(tmp_path):
+@pytest.mark.parametrize("other", [{"network": "another"}, {"model": "b.keras"}, {"inputs": ["64x64x8"]}])
+def test_a_block_of_another_network_is_not_taken(tmp_path, other):
     rows = made_networks.all_rows()
     for row in rows:
-        if "block" in row["extra_info"]:
-            row["extra_info"]["block"]["network"] = "another"
+        row["extra_info"].get("block", {}).update(other)
     assert tell(build(tmp_path, rows))["dw"].alone_seconds is None
+
+
+def test_a_block_of_a_run_whose_network_had_other_layers_is_not_taken(tmp_path):
+    old = [
+        *made_networks.block_rows(seconds=0.5),
+        *made_networks.network_rows(layers=[layer.as_dict() for layer in made_networks.LAYERS[:4]]),
+    ]
+    files = [
+        made_results.save(tmp_path, rows, f"{day}.json", when=f"2026-01-0{day}T00:00:00+00:00")
+        for day, rows in enumerate((old, made_networks.all_rows()), start=1)
+    ]
+    (network,) = build_networks(load_results(files))
+    assert tell(network)["dw"].alone_seconds == 0.002
+
+
+def test_a_block_that_could_not_be_measured_says_why(tmp_path):
+    content = made_results.content([*made_networks.layer_rows(), *made_networks.network_rows()])
+    told = {"direction": "forward", "layer": "dw"}
+    content["refused_networks"] = [
+        made_networks.refusal("dense", "no kernel", **told),
+        made_networks.refusal("dense", "of another block", **{**told, "layer": "dw2"}),
+        made_networks.refusal("dense", "of training", **{**told, "direction": "train"}),
+        made_networks.refusal("dense", "of the network"),
+    ]
+    file = tmp_path / "one.json"
+    file.write_text(made_results.json.dumps(content))
+    (network,) = build_networks(load_results([file]))
+    assert tell(network)["dw"].reason == "it was not measured alone: no kernel"

@@ -79,10 +79,40 @@ def test_an_undecided_change_is_never_called_one(tmp_path):
     ]
     rows[-1]["extra_info"]["paired"]["ratios"] = [0.93 + 0.02 * turn for turn in range(-10, 11)]
     says = say(tmp_path, rows)
-    assert "perhaps 1.08x faster" in says[0]
-    assert "(undecided: it" in says[0]
-    assert says[1] == NEW_WEIGHTS
-    assert says[2].endswith("the network's own change is not clear enough to be compared with that.")
+    assert says[0] == (
+        "2 changes are faster by themselves (conv and dw), but the network with all of them is not known to "
+        "be: 1.08x faster (0.97-1.20), undecided; measure again before you change it."
+    )
+    assert says[1].startswith("For what is faster by itself the layers alone predict 1.18x faster; ")
+    assert says[1].endswith("the network's own change is not clear enough to be compared with that.")
+    assert NEW_WEIGHTS not in says
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (1.3, "the network with all of them is 1.30x slower (1.30-1.30): do not make them."),
+        (
+            0.99,
+            "as fast as before, as far as these runs can tell: 1.01x faster (1.01-1.01); nothing is gained.",
+        ),
+    ],
+)
+def test_changes_that_do_not_pay_in_the_network_are_not_recommended(tmp_path, ratio, words):
+    says = say(tmp_path, made_networks.network_rows({"as it is": 1.0, "recommended": ratio}))
+    assert says[0].startswith("2 changes are faster by themselves (conv and dw), but the network with all of")
+    assert says[0].endswith(words)
+    assert NEW_WEIGHTS not in says
+
+
+def test_a_change_without_turns_is_not_recommended(tmp_path):
+    rows = made_networks.network_rows({"as it is": 1.0, "recommended": 0.8})
+    for row in rows:
+        row["extra_info"] |= {"paired": None, "turns": None}
+    assert say(tmp_path, rows)[0].endswith(
+        "is not known to be: 1.25x faster (interval unknown), not measured in turns; measure again before "
+        "you change it."
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,27 +124,50 @@ def test_an_undecided_change_is_never_called_one(tmp_path):
             {"layers": [made_networks.LAYERS[-1].as_dict()], "converted": [], "recommended": []},
             "Nothing to change: it has no convolution that can become the other.",
         ),
-        ({}, "2 of 3 possible changes would pay by themselves (conv and dw), but the network was not"),
+        (
+            {},
+            "2 changes are faster by themselves (conv and dw), but the network with all of them was not "
+            "measured; measure it before you change it.",
+        ),
     ],
 )
 def test_without_a_measured_recommendation_the_first_sentence_says_why(tmp_path, told, words):
     says = say(tmp_path, [made_networks.network_row("as it is", 1.0, **told)])
     assert says[0].startswith(words)
-    assert (NEW_WEIGHTS in says) == (not told)
+    assert NEW_WEIGHTS not in says
+
+
+def say_traced(folder, operations=made_networks.OPERATIONS, ratios=made_networks.RATIOS):
+    (folder / "results").mkdir()
+    made_networks.save_trace(folder / "traces/one", operations=operations)
+    rows = made_networks.network_rows(ratios)
+    rows[0]["extra_info"]["trace"] = "traces/one"
+    return say(folder / "results", rows)
 
 
 def test_where_the_time_goes_and_the_most_that_can_be_gained(tmp_path):
-    (tmp_path / "results").mkdir()
-    made_networks.save_trace(tmp_path / "traces/one")
-    rows = made_networks.network_rows()
-    rows[0]["extra_info"]["trace"] = "traces/one"
-    says = say(tmp_path / "results", rows)
+    says = say_traced(tmp_path)
     assert (
         "Where the time of a traced step of 10 ms goes: convolutions 50 %, activation 5 %, rest 5 % and what "
         "is outside operations 30 %." in says
     )
     # conv 2.5, sep 0.5 and the block of dw 2.5 ms of 10.
     assert any(sentence.endswith("the network gets at most 2.22x faster.") for sentence in says)
+
+
+@pytest.mark.parametrize(
+    ("operations", "ratios"),
+    [
+        # A convolution that may be of a layer that can be changed.
+        ([*made_networks.OPERATIONS, ("Conv2D_7:Conv2D", 7, 7.1)], made_networks.RATIOS),
+        # More than the bound of 0.45 allows.
+        (made_networks.OPERATIONS, {**made_networks.RATIOS, "recommended": 0.4}),
+    ],
+)
+def test_no_bound_is_told_where_it_may_not_hold(tmp_path, operations, ratios):
+    says = say_traced(tmp_path, operations, ratios)
+    assert any(sentence.startswith("Where the time") for sentence in says)
+    assert not any("at most" in sentence for sentence in says)
 
 
 def test_directions_that_recommend_other_changes_are_told(tmp_path):
@@ -130,6 +183,18 @@ def test_directions_that_recommend_other_changes_are_told(tmp_path):
         "training none."
     ]
     assert write_differences(found[:1]) == []
+
+
+def test_a_direction_whose_changes_do_not_pay_makes_no_difference(tmp_path):
+    ratios = {"as it is": 1.0, "recommended": 1.3}
+    told = {"direction": "training", "recommended": ["conv"], "converted": ["conv"]}
+    slower = [
+        made_networks.network_row(variant, ratio, **{**told, **({} if ratio > 1 else {"converted": []})})
+        for variant, ratio in ratios.items()
+    ]
+    found = build(tmp_path, [*made_networks.network_rows(), *slower])
+    assert [one.is_proven for one in found] == [True, False]
+    assert write_differences(found) == []
 
 
 def test_layers_that_gain_more_alone_than_the_network_takes_predict_nothing(tmp_path):

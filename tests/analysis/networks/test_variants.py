@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from analysis.networks.building import build_networks
@@ -38,26 +41,6 @@ def test_of_one_run_times_and_ratios_are_the_medians_of_its_turns(tmp_path):
     }
 
 
-def test_a_prediction_adds_up_what_the_layers_gain_alone(tmp_path):
-    (network,) = build(tmp_path, made_networks.all_rows())
-    # Alone conv gains 1 ms, the block of dw 0.5 ms, and sep loses 0.2 ms, of a step of 10 ms.
-    predicted = {name: one.predicted_ratio for name, one in tell(network).items()}
-    assert predicted == pytest.approx({"as it is": 1.0, "dense": 0.97, "separable": 0.9, "recommended": 0.85})
-    recommended = tell(network)["recommended"]
-    assert network.compute_remainder(recommended) == pytest.approx(-0.0001)
-
-
-def test_a_prediction_is_missing_where_a_changed_layer_was_not_measured(tmp_path):
-    rows = [*made_networks.layer_rows(), *made_networks.network_rows()]
-    (network,) = build(tmp_path, rows)
-    assert {name: one.predicted_ratio is None for name, one in tell(network).items()} == {
-        "as it is": False,
-        "dense": True,
-        "separable": False,
-        "recommended": True,
-    }
-
-
 def test_several_runs_are_replicates(tmp_path):
     slower = {**made_networks.RATIOS, "recommended": 0.86}
     (network,) = build(tmp_path, made_networks.network_rows(), made_networks.network_rows(slower))
@@ -92,7 +75,57 @@ def test_where_runs_recommend_other_changes_the_newest_counts(tmp_path):
     assert network.problems == (
         "1 of 2 runs recommend other changes than the newest, which counts: a layer near the border falls on "
         "either side.",
+        "The variants were not measured equally often: as it is 2 runs, dense 2 runs, separable 2 runs and "
+        "recommended 1 run.",
     )
+
+
+def test_a_partial_run_does_not_hide_an_older_one_that_recommends(tmp_path):
+    partial = made_networks.network_rows({"as it is": 1.0, "separable": 0.9}, recommended=None)
+    (network,) = build(tmp_path, made_networks.network_rows(), partial)
+    assert network.recommended == ("conv", "dw")
+    assert list(tell(network)) == ["as it is", "dense", "separable", "recommended"]
+    assert network.replicates == 2
+    assert network.problems == (
+        "1 of 2 runs could not recommend anything, as not all layers were measured alone: the newest that "
+        "could counts.",
+        "The variants were not measured equally often: as it is 2 runs, dense 1 run, separable 2 runs and "
+        "recommended 1 run.",
+    )
+
+
+def test_of_runs_that_recommend_nothing_the_newest_counts(tmp_path):
+    rows = [made_networks.network_rows({"as it is": 1.0}, recommended=None) for _ in range(2)]
+    (network,) = build(tmp_path, *rows)
+    assert (network.recommended, network.replicates, network.problems) == (None, 2, ())
+
+
+def test_a_run_whose_layers_were_found_in_another_mode_has_the_same_network(tmp_path):
+    # A run that measures eager and graph finds the layers in eager mode.
+    layers = [
+        replace(layer, cases=tuple(replace(case, mode="eager", device="GPU:0") for case in layer.cases))
+        for layer in made_networks.LAYERS
+    ]
+    old = made_networks.network_rows()
+    old[0]["extra_info"]["network"]["layers"] = [layer.as_dict() for layer in layers]
+    (network,) = build(tmp_path, old, made_networks.network_rows())
+    assert (network.replicates, network.problems) == (2, ())
+
+
+def test_a_variant_that_could_not_be_measured_says_why(tmp_path):
+    ratios = {"as it is": 1.0, "separable": 0.9, "recommended": 0.84}
+    content = made_results.content(made_networks.network_rows(ratios))
+    content["refused_networks"] = [
+        made_networks.refusal("dense", "it needs more memory than there is."),
+        made_networks.refusal("separable", "it took too long, and was measured again"),
+        made_networks.refusal("dense", "of another network", model="other.keras"),
+        made_networks.refusal("dense", "of another direction", direction="training"),
+        made_networks.refusal("dense", "of a block", direction="forward", layer="dw"),
+    ]
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps(content))
+    (network,) = build_networks(load_results([file]))
+    assert network.problems == ("dense was not measured: it needs more memory than there is.",)
 
 
 def test_a_run_of_other_layers_under_the_same_name_is_left_out(tmp_path):

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from analysis.networks.kinds import ACTIVATION, CONVOLUTION, NORMALISATION, OUTSIDE, REST
-from analysis.networks.network import MeasuredLayer, MeasuredNetwork, MeasuredVariant
+from analysis.networks.network import (
+    ACTIVATION,
+    CONVOLUTION,
+    NORMALISATION,
+    OUTSIDE,
+    REST,
+    MeasuredLayer,
+    MeasuredNetwork,
+    MeasuredVariant,
+)
 from analysis.statistics.estimates import Estimate
 from analysis.statistics.verdicts import Verdict
 from bench.contract.networks import AS_IT_IS, DENSE, RECOMMENDED, SEPARABLE, FoundLayer
@@ -90,6 +98,7 @@ def network(layers: tuple[MeasuredLayer, ...], **fields: Any) -> MeasuredNetwork
         recommended=recommended,
         accounted=0.93,
         by_kind={CONVOLUTION: 0.078, NORMALISATION: 0.009, ACTIVATION: 0.002, REST: 0.001, OUTSIDE: 0.003},
+        unnamed_seconds=0.0,
         traced_seconds=0.1,
         replicates=3,
         problems=(),

@@ -10,6 +10,7 @@ import pytest
 from analysis.report import build, study
 from analysis.report.folder import write_report
 from analysis.results.loading import load_results
+from analysis.statistics.verdicts import Verdict
 from bench.contract.cases import ConvCase
 from bench.contract.networks import AS_IT_IS
 from tests.analysis import made_results
@@ -134,6 +135,19 @@ def test_where_nothing_pays_it_says_so_and_recommends_no_code(report_on):
     assert "new weights" not in section
 
 
+def test_changes_that_do_not_pay_in_the_network_are_told_and_not_recommended(report_on):
+    network = made.small_network()
+    slower = replace(
+        network.variants[-1], ratio=made.estimate(1.3), verdict=Verdict("slower", "beyond_noise")
+    )
+    report = report_on(replace(network, variants=(*network.variants[:-1], slower)))
+    section = section_of(report.html)
+    assert "classifier with it is 1.30x slower (1.27-1.33): do not make it." in section
+    assert "<pre>" not in section
+    assert "new weights" not in section
+    assert [row[3] for row in table_of(report.html)["rows"]] == ["tried", "no"]
+
+
 def test_a_network_without_a_trace_is_pictured_by_times_alone(report_on):
     network = made.small_network(accounted=None, by_kind={}, traced_seconds=None)
     layers = [replace(one, in_network_seconds=None, recommended_seconds=None) for one in network.layers]
@@ -211,6 +225,27 @@ def test_a_measured_network_goes_from_its_file_to_the_page(tmp_path):
     assert report.sentences[0].startswith("Training: tiny is 1.19x faster")
     assert "1 run of networks, the latest" in report.html
     assert section_of(report.html).count("it was not measured alone") == 3
+
+
+def test_a_network_of_another_environment_comes_later_and_is_no_part_of_the_answer(tmp_path):
+    runs = {
+        "networks": (made_networks.network_rows(), {"fingerprint": "elsewhere", "cpu": "Another CPU"}),
+        "here": (made_results.comparison_rows(ConvCase(), 0.002, 0.5), {}),
+    }
+    files = [
+        made_results.save(tmp_path, rows, f"{name}.json", when=f"2026-01-0{day}T00:00:00+00:00", **facts)
+        for day, (name, (rows, facts)) in enumerate(runs.items(), start=1)
+    ]
+    everything = load_results(files)
+    report = build.build_report(everything.select_newest_environment(), tmp_path, everything)
+    keys = re.findall(r'<section id="([^"]*)"', report.html)
+    assert keys[:3] == ["answer", "promise", "networks"]
+    assert not any("tiny" in sentence for sentence in report.sentences)
+    section = section_of(report.html)
+    assert (
+        "Caution:</strong> measured elsewhere than the rest of this report: 2 cores of Another CPU" in section
+    )
+    assert "tiny is 1.19x faster" in section
 
 
 def test_without_a_network_there_is_no_section_and_the_command_that_adds_it(report_on):

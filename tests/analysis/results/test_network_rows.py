@@ -72,6 +72,46 @@ def test_packing_keeps_the_turns_of_networks_and_their_ratios_follow(file):
     assert together.networks["turns"][1] == pytest.approx(loose.networks["turns"][1], rel=1e-6)
 
 
+def save_refusal(folder, **more):
+    content = made_results.content(made_networks.network_rows({"as it is": 1.0}))
+    content["refused_networks"] = [made_networks.refusal("dense", "no kernel", **more)]
+    file = folder / "refused.json"
+    file.write_text(json.dumps(content))
+    return file
+
+
+@pytest.mark.parametrize("more", [{}, {"direction": "train", "layer": "dw"}])
+def test_refusals_become_a_table_and_stay_when_packed(tmp_path, more):
+    file = save_refusal(tmp_path, **more)
+    packed = tmp_path / "all.jsonl.gz"
+    packed.write_bytes(pack_runs(read_saved_runs([file])))
+    for found in (load_results([file]), load_results([packed])):
+        assert found.refused_networks.to_dict("records") == [
+            {"run": 0, **made_networks.refusal("dense", "no kernel", **more)}
+        ]
+        assert found.select_runs({1}).refused_networks.empty
+
+
+def test_runs_without_refusals_are_packed_without_a_word_of_them(file):
+    assert "refused_networks" not in gzip.decompress(pack_runs(read_saved_runs([file]))).decode()
+    assert load_results([file]).refused_networks.empty
+
+
+@pytest.mark.parametrize(
+    "more", [{"direction": "sideways"}, {"kind": "tired"}, {"layer": ""}, {"network": None}]
+)
+def test_a_refusal_that_cannot_be_is_refused_by_name(tmp_path, more):
+    with pytest.raises(ResultsError, match=r"refused\.json"):
+        load_results([save_refusal(tmp_path, **more)])
+
+
+def test_a_block_says_which_network_it_is_of(tmp_path):
+    rows = made_networks.block_rows()
+    del rows[0]["extra_info"]["block"]["model"]
+    with pytest.raises(ResultsError, match="is not a result file"):
+        load_results([made_results.save(tmp_path, rows)])
+
+
 def test_a_check_counts_networks_and_blocks_and_what_did_not_settle(tmp_path):
     rows = made_networks.all_rows()
     rows[-1]["extra_info"]["settled"] = False

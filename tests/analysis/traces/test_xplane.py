@@ -1,8 +1,10 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.traces.captured_steps import read_steps
 from analysis.traces.formats import xplane
 from analysis.traces.line import TraceError
 from tests.analysis import made_traces
@@ -52,6 +54,47 @@ def test_a_trace_cut_off_anywhere_is_refused_by_name(tmp_path, file):
 def test_a_foreign_file_is_refused_by_name(tmp_path, content):
     with pytest.raises(TraceError, match=r"host\.xplane\.pb is"):
         xplane.read_xplane(save(tmp_path, content))
+
+
+def save_packed(folder, content):
+    file = folder / "host.xplane.pb.gz"
+    file.write_bytes(content)
+    return file
+
+
+@pytest.mark.parametrize("file", REAL[:1], ids=lambda file: file.parts[-5])
+def test_a_packed_trace_is_read_as_the_trace_itself(tmp_path, file):
+    packed = save_packed(tmp_path, gzip.compress(file.read_bytes()))
+    whole = xplane.read_xplane(file)
+    found = xplane.read_xplane(packed)
+    assert [line.name for line in found] == [line.name for line in whole]
+    for one, other in zip(found, whole, strict=True):
+        assert list(one.names) == list(other.names)
+        assert np.array_equal(one.starts, other.starts)
+
+
+def test_a_packed_trace_in_its_folder_is_found(tmp_path):
+    folder = tmp_path / "plugins" / "profile" / "one"
+    folder.mkdir(parents=True)
+    step = made_traces.graph_step(0, [("conv:Conv2D", 1, 2)])
+    save_packed(folder, gzip.compress(made_traces.space(step)))
+    assert [one.name for one in read_steps(tmp_path).operations] == ["Conv2D"]
+
+
+@pytest.mark.parametrize("file", REAL[:1], ids=lambda file: file.parts[-5])
+def test_a_packed_trace_cut_off_anywhere_is_refused_by_name(tmp_path, file):
+    content = gzip.compress(file.read_bytes())
+    for length in {0, 1, 10, len(content) // 3, len(content) // 2, len(content) - 1}:
+        with pytest.raises(TraceError, match=r"host\.xplane\.pb\.gz is"):
+            xplane.read_xplane(save_packed(tmp_path, content[:length]))
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello, world", gzip.compress(b"hello, world"), b"\x1f\x8b" + bytes(99)]
+)
+def test_a_packed_foreign_file_is_refused_by_name(tmp_path, content):
+    with pytest.raises(TraceError, match=r"host\.xplane\.pb\.gz is"):
+        xplane.read_xplane(save_packed(tmp_path, content))
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path):
