@@ -84,6 +84,8 @@ IN_PLACE = {
     # The committed runs: a real one, made ones with the plane of the default grid, and small campaigns.
     r"\{tox_root\}/reports/example/results": "results",
     r"reports/example/results": "plane",
+    # Whose environment is a made one.
+    r" --environment fingerprint=\w+": "",
     r"reports/example/calibration/(?:power|same)[\w-]*\.jsonl\.gz": ".benchmarks/same",
     r"reports/example/calibration/slowed[\w-]*\.jsonl\.gz": ".benchmarks/slowed",
     r"reports/example/calibration/faults": "faults",
