@@ -154,8 +154,8 @@ def _write_prediction(network: MeasuredNetwork, variant: MeasuredVariant) -> lis
     if missed <= _NEAR_ENOUGH:
         return [f"{says}, and so it is, within {format_percent(missed)} of the change ({left})."]
     return [
-        f"{says}, which misses the change by {format_percent(missed)}: {left} come from how the layers work "
-        "together, so that single layers cannot be trusted to predict this network."
+        f"{says}, which misses the change by {format_percent(missed)}: {left} is not explained by the "
+        "layers alone, which cannot be trusted to predict this network."
     ]
 
 
