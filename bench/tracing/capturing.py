@@ -91,13 +91,12 @@ def _run_children(
             tell(problem)
 
 
-def run_child(
-    module: str, job: Job | NetworkJob, variables: Mapping[str, str], timeout: float = _TIMEOUT_SECONDS
-) -> str | None:
+def run_child(module: str, job: Job | NetworkJob, variables: Mapping[str, str], parts: int = 1) -> str | None:
     """Have ``module`` do ``job`` in a child with ``variables`` set; returns a sentence on what went wrong.
 
-    After ``timeout`` seconds it is ended.
+    A job of more than one of ``parts`` may take so many times as long before it is ended.
     """
+    timeout = _TIMEOUT_SECONDS * parts
     try:
         done = subprocess.run(
             [sys.executable, "-m", module],

@@ -10,9 +10,6 @@ from bench.networks.loading import Network
 from bench.tracing.capturing import SERIAL, run_child
 from bench.tracing.job import NetworkJob, NetworkTarget
 
-#: For each of the targets.
-_TIMEOUT_SECONDS = 600
-
 
 def capture(
     network: Network,
@@ -28,7 +25,7 @@ def capture(
     job = NetworkJob(
         network.model, network.batch, network.input_shapes, unsafe, tuple(layers), tuple(targets)
     )
-    problem = run_child("bench.tracing.network_child", job, SERIAL, _TIMEOUT_SECONDS * len(targets))
+    problem = run_child("bench.tracing.network_child", job, SERIAL, len(targets))
     if problem:
         tell(problem)
     folders = {target: Path(target.folder) for target in targets}

@@ -35,7 +35,7 @@ def pointwise(batch):
 def children(monkeypatch):
     """The jobs that children were given; in their place a function logs, but for fatal batches."""
 
-    def run_child(job, variables):
+    def run_child(module, job, variables):
         jobs.append(job)
         for case in job.cases:
             folder = Path(job.folder, case.id)
