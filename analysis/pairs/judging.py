@@ -15,9 +15,8 @@ from analysis.statistics.discoveries import compute_sign_test_p, control_false_d
 from analysis.statistics.estimates import Estimate, estimate_median
 from analysis.statistics.moderation import estimate_log_ratios
 from analysis.statistics.verdicts import Verdict
+from bench.contract.thresholds import ENOUGH_CONTROLS
 
-#: Fewer controls of one kind say little about their 95th percentile.
-_ENOUGH_CONTROLS = 5
 #: What noise may depend on: device and mode.
 _Kind = tuple[str, str]
 #: What was measured of one case or network, a row a run.
@@ -58,7 +57,7 @@ class ControlNoise:
         key = ((measured.device, measured.mode), replicates)
         if key not in self._known:
             samples = [_average_runs(self._controls.get(key[0], ()), replicates)]
-            if len(samples[0]) < _ENOUGH_CONTROLS:
+            if len(samples[0]) < ENOUGH_CONTROLS:
                 samples.append(_average_runs(chain(*self._controls.values()), replicates))
             self._known[key] = max(verdicts.estimate_noise(sample, replicates) for sample in samples)
         return self._known[key]

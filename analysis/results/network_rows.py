@@ -26,11 +26,7 @@ NETWORK_COLUMNS = (
     "recommended",
     "layers",
     "seconds",
-    "seconds_q1",
-    "seconds_q3",
-    "rounds",
     *_MEASURED,
-    "first_call_seconds",
     "trace",
 )
 BLOCK_COLUMNS = (*BLOCK_KEY, "variant", "seconds", *_MEASURED)
@@ -49,7 +45,7 @@ REFUSED_COLUMNS = (
 
 def read_network(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a network. Raises :class:`ResultsError` where its layers cannot be."""
-    info, stats = row["extra_info"], row["stats"]
+    info = row["extra_info"]
     network = info["network"]
     recommended = network["recommended"]
     return {
@@ -58,12 +54,8 @@ def read_network(file: Path, row: Mapping[str, Any]) -> dict[str, Any]:
         "converted": tuple(network["converted"]),
         "recommended": None if recommended is None else tuple(recommended),
         "layers": _read_layers(file, network),
-        "seconds": stats["median"],
-        "seconds_q1": stats["q1"],
-        "seconds_q3": stats["q3"],
-        "rounds": stats["rounds"],
+        "seconds": row["stats"]["median"],
         **_read_measured(info, network["variant"]),
-        "first_call_seconds": info.get("first_call_seconds"),
         "trace": find_trace_folder(file, info.get("trace")),
     }
 

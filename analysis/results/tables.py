@@ -88,10 +88,9 @@ class Results:
     each curve), seconds (of each epoch), compiled (the epochs whose time holds compiling too)
     and microseconds_a_sample (those epochs apart).
     ``networks``: one row a network, variant, direction and run: run, the fields of ``network`` (see
-    ``bench/contract/schema.json``; layers as FoundLayers), seconds (of a step), seconds_q1, seconds_q3,
-    rounds, ratio and ratios (to the network as it is in the same turns, which itself has ratio 1; missing
-    where it took no turns), turns (the median round of each, in seconds), together, settled, contaminated,
-    first_call_seconds, trace.
+    ``bench/contract/schema.json``; layers as FoundLayers), seconds (of a step), ratio and ratios (to
+    the network as it is in the same turns, which itself has ratio 1; missing where it took no turns), turns
+    (the median round of each, in seconds), together, settled, contaminated, trace.
     ``blocks``: one row a depthwise layer with its pointwise layer, variant, direction and run: its fields,
     seconds, ratio and ratios (to the block as it is), turns, together, settled, contaminated.
     ``refused_networks``: one row a variant of a network, or of one of its blocks, that a run could not

@@ -9,3 +9,6 @@ BUSY_SHARE = 0.1
 #: the three runs of reports/example its standard deviation was 2.1 % for the median comparison and under
 #: 5.7 % for 95 % of them, so that with this margin and the interval on top a chance verdict is rare.
 SINGLE_RUN_NOISE = 0.10
+
+#: Fewer controls of one kind say little about the 95th percentile of what they show.
+ENOUGH_CONTROLS = 5

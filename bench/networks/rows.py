@@ -24,44 +24,24 @@ LAYER_DIRECTIONS = tuple(_NETWORK_DIRECTIONS)
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """A variant of the network in one direction; ``shape`` is that of its inputs."""
+    """A variant of the network in one direction, or of one of its blocks; ``shape`` is that of its inputs.
 
-    network: str
-    direction: str
-    mode: str
-    device: str
-    shape: str
-    variant: str
-
-    @property
-    def group(self) -> str:
-        """What it is measured in lock-step with."""
-        return _join_words(self.network, self.direction, self.mode, self.device)
-
-    @property
-    def id(self) -> str:
-        return _join_words(self.group, self.variant)
-
-
-@dataclass(frozen=True)
-class BlockRow:
-    """The block of the depthwise layer ``layer`` alone: as it is, or the dense layer in its place.
-
-    ``direction`` is that of a case, ``shape`` that of the block's input.
+    Of a block, ``direction`` is that of a case, and the variants are as it is and dense.
     """
 
     network: str
-    layer: str
     direction: str
     mode: str
     device: str
     shape: str
     variant: str
+    #: The depthwise layer of the block; ``None`` for the whole network.
+    layer: str | None = None
 
     @property
     def group(self) -> str:
         """What it is measured in lock-step with."""
-        return _join_words(self.network, self.layer, self.direction, self.mode, self.device)
+        return _join_words(self.network, self.layer or "", self.direction, self.mode, self.device)
 
     @property
     def id(self) -> str:
@@ -86,12 +66,18 @@ def list_block_rows(
     directions: Sequence[str],
     modes: Sequence[str],
     devices: Sequence[str],
-) -> list[BlockRow]:
+) -> list[NetworkRow]:
     """Both sides of every distinct block."""
     first = [layer for layer in layers if layer.block == layer.name]
     return [
-        BlockRow(
-            network.name, layer.name, direction, mode, device, f"{network.batch}x{layer.input_shape}", variant
+        NetworkRow(
+            network=network.name,
+            direction=direction,
+            mode=mode,
+            device=device,
+            shape=f"{network.batch}x{layer.input_shape}",
+            variant=variant,
+            layer=layer.name,
         )
         for layer in first
         for direction, mode, device in itertools.product(directions, modes, devices)
@@ -105,6 +91,6 @@ def describe_inputs(network: Network) -> str:
 
 
 def _join_words(*words: str) -> str:
-    """The words that are not usual, as a test's name has them."""
-    told = [word for word in words if word not in ("graph", "CPU:0")]
+    """The words that say something and are not usual, as a test's name has them."""
+    told = [word for word in words if word not in ("", "graph", "CPU:0")]
     return "-".join(word.replace(" ", "-").replace(":", "") for word in told)

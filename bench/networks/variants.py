@@ -15,12 +15,10 @@ from bench.contract.networks import (
     SEPARABLE,
     FoundLayer,
 )
-from bench.contract.thresholds import SINGLE_RUN_NOISE
+from bench.contract.thresholds import ENOUGH_CONTROLS, SINGLE_RUN_NOISE
 
 #: A change is recommended where the odds that it is none are no larger (a two-sided sign test over turns).
 _CHANCE = 0.05
-#: Fewer controls say little about their 95th percentile.
-_ENOUGH_CONTROLS = 5
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class LayersAlone:
     def noise(self) -> float:
         """The relative change that this machine shows where there is none, and at least one run's noise."""
         changes = [math.expm1(abs(math.log(ratio))) for ratio in self.control_ratios]
-        if len(changes) < _ENOUGH_CONTROLS:
+        if len(changes) < ENOUGH_CONTROLS:
             return max([SINGLE_RUN_NOISE, *changes])
         return max(SINGLE_RUN_NOISE, statistics.quantiles(changes, n=20, method="inclusive")[-1])
 

@@ -11,7 +11,7 @@ from bench.machine.capacity import measure_free_memory
 from bench.networks.comparisons import list_shapes
 from bench.networks.finding import find_layers
 from bench.networks.loading import Network, load_network
-from bench.networks.rows import BlockRow, NetworkRow, list_block_rows, list_network_rows
+from bench.networks.rows import NetworkRow, list_block_rows, list_network_rows
 from bench.networks.structure.memory import refuse_too_large
 from bench.plan.comparisons import Shape
 from bench.session.options import Options
@@ -37,7 +37,7 @@ class FoundNetwork:
         """The rows of the whole network."""
         return list_network_rows(self.network, self.directions, self.modes, self.devices)
 
-    def list_blocks(self) -> list[BlockRow]:
+    def list_blocks(self) -> list[NetworkRow]:
         """The rows of what is measured alone but is no case."""
         return list_block_rows(self.network, self.layers, self.directions, self.modes, self.devices)
 

@@ -26,7 +26,7 @@ from bench.networks.blocks import build_block
 from bench.networks.converting import build_variant, convert
 from bench.networks.inputs import draw_inputs
 from bench.networks.loading import Network
-from bench.networks.rows import BlockRow, NetworkRow
+from bench.networks.rows import NetworkRow
 from bench.networks.steps import prepare_block, prepare_step
 from bench.networks.variants import LayersAlone, choose_changes, count_after, explain_absence, name_block
 from bench.timing.measuring import Measurements
@@ -77,7 +77,7 @@ class NetworkRun:
             }
         )
 
-    def measure_block(self, row: BlockRow) -> Outcome:
+    def measure_block(self, row: NetworkRow) -> Outcome:
         """The outcome of ``row``, measured in lock-step with its other side.
 
         Raises what preparing it raised.
@@ -95,7 +95,7 @@ class NetworkRun:
             self._block_ratios[name] = outcomes[DENSE].paired.ratios
         return _raise_or_return(outcomes[row.variant])
 
-    def prepare_block(self, row: BlockRow) -> Workload:
+    def prepare_block(self, row: NetworkRow) -> Workload:
         """The workload of ``row``."""
         layer = self._find_layer(row.layer)
         case = dataclasses.replace(layer.cases[0], direction=row.direction, mode=row.mode, device=row.device)
@@ -105,7 +105,7 @@ class NetworkRun:
             )
         return prepare_block(self._framework, block, case)
 
-    def describe_block(self, row: BlockRow) -> dict[str, Any]:
+    def describe_block(self, row: NetworkRow) -> dict[str, Any]:
         """``row`` as the result file has it."""
         fields = {name: value for name, value in vars(row).items() if name != "shape"}
         return {
@@ -115,7 +115,7 @@ class NetworkRun:
             "inputs": self._list_inputs(),
         }
 
-    def refuse(self, row: NetworkRow | BlockRow, reason: str, kind: str) -> None:
+    def refuse(self, row: NetworkRow, reason: str, kind: str) -> None:
         """Note that ``row`` was not measured; ``kind`` is one of :data:`bench.contract.cases.REFUSALS`."""
         self.refused.append(
             {
@@ -125,7 +125,7 @@ class NetworkRun:
                 "mode": row.mode,
                 "device": row.device,
                 "variant": row.variant,
-                "layer": getattr(row, "layer", None),
+                "layer": row.layer,
                 "reason": reason,
                 "kind": kind,
             }

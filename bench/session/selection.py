@@ -11,7 +11,7 @@ from bench.contract.case_ids import ASKED_BY_ID
 from bench.contract.cases import DTYPES, MODES, ConvCase
 from bench.contract.claims import Trial, list_contrasts
 from bench.mnist.models import MODELS
-from bench.networks.rows import BlockRow, NetworkRow
+from bench.networks.rows import NetworkRow
 from bench.plan.ceilings import Ceiling, list_ceilings
 from bench.plan.comparisons import AXIS_OF, Axes, Comparison, Shape, expand, pin_case
 from bench.plan.grids import load_grid
@@ -49,7 +49,7 @@ class Selection:
     trainings: Mapping[str, tuple[str, int]]
     #: The user's network, by row, and what of it is measured alone but is no case.
     networks: Mapping[str, NetworkRow] = field(default_factory=dict)
-    blocks: Mapping[str, BlockRow] = field(default_factory=dict)
+    blocks: Mapping[str, NetworkRow] = field(default_factory=dict)
 
     def find_measured(self, parameters: Mapping[str, Any]) -> object | None:
         """The case, ceiling, network or block that a test with these measures; ``None`` for a training."""

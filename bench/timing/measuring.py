@@ -97,12 +97,8 @@ class Measurements:
         def measure_both() -> Outcome:
             original = self.settle_workload(self.prepare(base))
             outcome = self.settle_workload(self.prepare(case))
-            calls = [original.workload.call, outcome.workload.call]
-            start = Reading.now(case.device)
-            base_samples, samples = measure_in_lockstep(calls, self.budget, self.clock)
-            outcome.disturbance = Disturbance.between(start, Reading.now(case.device))
-            outcome.samples = samples
-            outcome.paired = compute_paired_ratio(samples, base_samples)
+            self._take_samples([original, outcome], case.device, self.budget)
+            outcome.paired = compute_paired_ratio(outcome.samples, original.samples)
             return outcome
 
         return self._measure_once(f"{case.id} against {base.id}", measure_both)
@@ -219,13 +215,23 @@ class Measurements:
         """Give ``members``, which have settled, their samples, and what disturbed the machine meanwhile."""
         if not members:
             return
-        calls = [member.workload.call for member in members]
         budget = replace(self.budget, min_rounds=max(self.budget.min_rounds, least_turns))
         wait_for_turn = self.turns.wait_for_turn if self.turns else stop_when_enough
         with self._record_running(name):
-            start = Reading.now(device)
-            samples = measure_in_lockstep(calls, budget, self.clock, wait_for_turn)
-            disturbance = Disturbance.between(start, Reading.now(device))
+            self._take_samples(members, device, budget, wait_for_turn)
+
+    def _take_samples(
+        self,
+        members: Sequence[Outcome],
+        device: str,
+        budget: Budget,
+        wait_for_turn: Callable[[bool], bool] = stop_when_enough,
+    ) -> None:
+        """Measure ``members`` in lock-step, and give each its samples and what disturbed the machine."""
+        start = Reading.now(device)
+        calls = [member.workload.call for member in members]
+        samples = measure_in_lockstep(calls, budget, self.clock, wait_for_turn)
+        disturbance = Disturbance.between(start, Reading.now(device))
         for member, taken in zip(members, samples, strict=True):
             member.samples = taken
             member.disturbance = disturbance

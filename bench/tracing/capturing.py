@@ -94,7 +94,7 @@ def _run_children(
 def run_child(module: str, job: Job | NetworkJob, variables: Mapping[str, str], parts: int = 1) -> str | None:
     """Have ``module`` do ``job`` in a child with ``variables`` set; returns a sentence on what went wrong.
 
-    A job of more than one of ``parts`` may take so many times as long before it is ended.
+    It is ended after :data:`_TIMEOUT_SECONDS` for each of its ``parts``.
     """
     timeout = _TIMEOUT_SECONDS * parts
     try:

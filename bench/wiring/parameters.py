@@ -32,7 +32,7 @@ def describe_row(measured: object, parameters: Mapping[str, Any]) -> dict[str, A
 
     A test that is none of this suite keeps its own beside them.
     """
-    described = {name: getattr(measured, name, NO_VALUE) for name in ROW_PARAMETERS}
+    described = {name: getattr(measured, name, None) or NO_VALUE for name in ROW_PARAMETERS}
     foreign = {name: value for name, value in parameters.items() if name not in ID_PARAMETERS}
     return {**described, **foreign}
 

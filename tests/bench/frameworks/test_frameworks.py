@@ -8,19 +8,12 @@ import sys
 import pytest
 
 from bench.frameworks.loading import AVAILABLE, load_framework
+from tests.bench.frameworks.contracts import hold_to_contract
 
 
 @pytest.mark.parametrize("backend", AVAILABLE)
 def test_a_framework_does_what_the_interface_says(backend):
-    if not importlib.util.find_spec(backend):
-        pytest.skip(f"{backend} is not installed")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/bench/framework_contract.py", "-q", "-p", "no:cacheprovider"],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    hold_to_contract(backend, "tests/bench/framework_contract.py")
 
 
 def test_a_backend_that_nobody_knows_is_one_sentence(monkeypatch):

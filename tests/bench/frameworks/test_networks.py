@@ -3,9 +3,6 @@
 import gc
 import importlib.metadata
 import importlib.util
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ from bench.contract.networks import INFERENCE, TRAINING, TRAINING_WITH_ADAM
 from bench.frameworks.interface import NetworkStep, Unsupported
 from bench.frameworks.loading import AVAILABLE, load_framework
 from bench.networks.steps import prepare_step
+from tests.bench.frameworks.contracts import hold_to_contract
 
 FRAMEWORK = load_framework()
 IMAGES = np.random.default_rng(5).standard_normal((4, 6, 6, 3), dtype=np.float32)
@@ -22,17 +20,9 @@ of_tensorflow = pytest.mark.skipif(FRAMEWORK.name != "tensorflow", reason="shown
 
 @pytest.mark.parametrize("backend", AVAILABLE)
 def test_a_framework_does_with_networks_what_the_interface_says(backend):
-    if not importlib.util.find_spec(backend):
-        pytest.skip(f"{backend} is not installed")
     if backend != "tensorflow" and importlib.metadata.version("keras").startswith("2."):
         pytest.skip("Keras 2 has one backend")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/bench/network_contract.py", "-q", "-p", "no:cacheprovider"],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    hold_to_contract(backend, "tests/bench/network_contract.py")
 
 
 def create_model():
