@@ -28,7 +28,7 @@ from bench.frameworks.interface import (
     summarize_error,
 )
 from bench.frameworks.steps.torch import create_step
-from bench.frameworks.torch_compiling import compile_call
+from bench.frameworks.torch_compiling import compile_call, keep_activations
 
 _REFUSALS = (RuntimeError, NotImplementedError, ValueError, TypeError)
 
@@ -192,7 +192,8 @@ def _prepare_call(case: ConvCase, layer: Any, x: torch.Tensor, dy: torch.Tensor)
         return torch.autograd.grad(y, sources, dy, retain_graph=keep)
 
     if case.direction == "backward":
-        y = forward(x)
+        with keep_activations():
+            y = forward(x)
         return _synchronise(lambda: compute_gradients(y, keep=True), case.device)
 
     def train() -> tuple[torch.Tensor, ...]:
