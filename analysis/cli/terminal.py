@@ -11,6 +11,7 @@ import pandas as pd
 from analysis import commands
 from analysis.answers.changes import describe_detectable, write_kernel_changes
 from analysis.answers.claims import ClaimAnswer, count_words
+from analysis.answers.reasons import write_controls, write_sum
 from analysis.environments.changes import Changes
 from analysis.environments.kernels import select_silent_changes
 from analysis.pairs.remedies import describe_gains
@@ -47,6 +48,9 @@ def format_explained(found: Explained, gains: pd.DataFrame) -> Iterator[str]:
             f"the profiler and oneDNN's own log differ by {format_percent(watches.median_difference)} in the "
             f"median{'' if watches.agree else ': they do not agree'}."
         )
+    controls = write_controls(found)
+    if controls:
+        yield controls
     for problem in found.problems:
         yield f"warning: {problem}"
     for reason, rows in found.missing.groupby("reason", sort=False):
@@ -184,6 +188,8 @@ def _format_operations(rows: pd.DataFrame) -> Iterator[str]:
             f"    {format_milliseconds(row['seconds']):>8} ms {format_percent(row['share']):>5}  {what:<28}"
             f"{ran:<52} {limit}".rstrip()
         )
+        if isinstance(row["causes"], tuple):
+            yield f"                      {write_sum(row)}"
     if len(small):
         seconds, share = format_milliseconds(small["seconds"].sum()), format_percent(small["share"].sum())
         yield f"    {seconds:>8} ms {share:>5}  {len(small)} more"

@@ -20,6 +20,7 @@ import pandas as pd
 
 from analysis.limits.roofline import Ceilings, find_ceilings
 from analysis.reasons.case_traces import CaseTraces, find_obstacle, read_traces
+from analysis.reasons.causes.controls import count_controls
 from analysis.reasons.detectors.find import find_reasons
 from analysis.reasons.explanation import Explained, Explanation, Factors
 from analysis.reasons.findings import Finding
@@ -47,6 +48,9 @@ def explain_pairs(results: Results, comparisons: pd.DataFrame) -> Explained:
         stopwatches=compare_stopwatches([explanation.operations for explanation in explanations]),
         problems=traces.problems,
         traced=bool(traces.folders),
+        controls=count_controls(
+            trace.experiments for trace in traces.by_case.values() if trace.experiments is not None
+        ),
     )
 
 
@@ -122,5 +126,12 @@ def _find_layer_reasons(
         onednn=str(environment.get("onednn")),
         verdict=verdict,
         backend=environment["backend"],
+        onednn_version=_read_onednn_version(environment),
     )
     return find_reasons(layer)
+
+
+def _read_onednn_version(environment: Mapping[str, Any]) -> str:
+    """As oneDNN prints it; empty where the file does not know it."""
+    details = environment.get("onednn_details")
+    return str(details.get("version", "")) if isinstance(details, Mapping) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,11 @@ OPERATION_COLUMNS = (
     "overlapped",
     "padded",
     "groups",
+    "causes",
+    "remainder_seconds",
+    "remainder_interval",
+    "tried",
+    "refusals",
 )
 
 
@@ -67,6 +73,8 @@ class Explanation:
 
     Mappings have an entry for each of the two layers. ``operations`` has :data:`OPERATION_COLUMNS` and
     both layers in one table; ``seconds`` there are the share in the trace times the layer's measured time.
+    Where a kernel was tested, ``causes`` are a tuple of ``causes.parts.Cause``, and ``limit_seconds``, theirs
+    and ``remainder_seconds`` add up to ``seconds``; elsewhere they are None and missing.
     """
 
     pair: str
@@ -151,10 +159,7 @@ class Explanation:
             "interval": [self.low, self.high],
             "verdict": self.verdict,
             "factors": dataclasses.asdict(self.factors),
-            "operations": [
-                {key: make_plain(value) for key, value in row.items()}
-                for row in self.operations.to_dict("records")
-            ],
+            "operations": [_describe_operation(row) for row in self.operations.to_dict("records")],
             "accounted": dict(self.accounted),
             "accounted_of_untraced": dict(self.accounted_of_untraced),
             "drift": dict(self.drift),
@@ -163,6 +168,25 @@ class Explanation:
             ],
             "traces": {layer: str(folder) for layer, folder in self.traces.items()},
         }
+
+
+def _describe_operation(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON has it: without causes where none was tested, and then its remainder is null."""
+    plain = make_plain(row)
+    return {**plain, "causes": plain["causes"] or []}
+
+
+def write_operations_as_text(operations: pd.DataFrame) -> pd.DataFrame:
+    """``operations`` with JSON in the place of what is neither number nor text, as files of tables need."""
+    names = [name for name in ("causes", "remainder_interval", "tried", "refusals") if name in operations]
+    texts = {name: [_write_as_text(value) for value in operations[name]] for name in names}
+    return operations.assign(**texts)
+
+
+def _write_as_text(value: Any) -> str:
+    """JSON; empty for what is missing."""
+    plain = make_plain(value)
+    return "" if plain is None else json.dumps(plain)
 
 
 @dataclass(frozen=True)
@@ -178,10 +202,13 @@ class Explained:
     problems: tuple[str, ...]
     #: Whether any layer was traced.
     traced: bool
+    #: (claimed, tried): tests of kernels in which nothing was changed.
+    controls: tuple[int, int] = (0, 0)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
             "pairs": [explanation.as_dict() for explanation in self.pairs],
             "not_explained": self.missing.to_dict("records"),
+            "controls": dict(zip(("claimed", "tried"), self.controls, strict=True)),
         }

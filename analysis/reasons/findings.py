@@ -8,6 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from analysis.reasons.causes.parts import (
+    COLD_DATA,
+    EMPTY_LANES,
+    FIXED_COST,
+    IMPLEMENTATION,
+    KERNEL_CEILING,
+    THREADS,
+)
 from analysis.wording import LAYER_NAMES
 from bench.contract.cases import DENSE_OF
 
@@ -21,7 +29,12 @@ TITLES = {
     "outside_onednn": "kernels outside oneDNN",
     "more_bytes": "more bytes than {dense}",
     "bandwidth_bound": "memory bandwidth",
-    "empty_lanes": "empty vector lanes",
+    EMPTY_LANES: "empty vector lanes",
+    COLD_DATA: "data that are not in the cache",
+    FIXED_COST: "fixed cost of a call",
+    THREADS: "work shared among threads",
+    IMPLEMENTATION: "a faster implementation that was not chosen",
+    KERNEL_CEILING: "as fast as such kernels get",
     "more_kernels": "more kernels than {dense}",
     "dispatch_dominates": "time outside operations",
     "reorders": "reorders of weights",
@@ -87,12 +100,16 @@ class Finding:
 
 
 def make_plain(value: Any) -> Any:
-    """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null.
+    """A value as JSON knows it: NumPy's numbers as Python's, what is missing as null; so too inside lists.
 
-    A list is one of rows, each by column name.
+    Tuples become lists. What can say itself ``as_dict`` does.
     """
-    if isinstance(value, list):
-        return [{key: make_plain(part) for key, part in row.items()} for row in value]
+    if hasattr(value, "as_dict"):
+        value = value.as_dict()
+    if isinstance(value, Mapping):
+        return {key: make_plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [make_plain(part) for part in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and np.isnan(value) else value

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
@@ -27,6 +28,7 @@ _KERNEL_COLUMNS = [
     "bytes_per_second",
     "running_seconds",
     "overlapped",
+    "refusals",
 ]
 
 
@@ -51,6 +53,8 @@ class TracedLayer:
     verdict: str
     #: Keras's.
     backend: str = "tensorflow"
+    #: As oneDNN prints it; empty where it is not known.
+    onednn_version: str = ""
 
     @property
     def framework_name(self) -> str:
@@ -75,9 +79,26 @@ class TracedLayer:
         return self.operations[self.operations["operation"].isin(KERNELS)]
 
     @property
+    def tested_kernels(self) -> pd.DataFrame:
+        """The convolutions whose time experiments divide into causes."""
+        kernels = self.kernels
+        is_tested = np.array([isinstance(causes, tuple) for causes in kernels["causes"]], dtype=bool)
+        return kernels[is_tested]
+
+    @property
+    def untested_kernels(self) -> pd.DataFrame:
+        """The other convolutions."""
+        return self.kernels.drop(self.tested_kernels.index)
+
+    @property
     def counterpart_kernels(self) -> pd.DataFrame:
         """The convolutions of the other layer."""
         return self.counterpart[self.counterpart["operation"].isin(KERNELS)]
+
+    @property
+    def says_refusals(self) -> bool:
+        """Whether oneDNN's log says what was refused before any of the kernels ran."""
+        return any(len(refusals) for refusals in self.kernels["refusals"])
 
     def select(self, *operations: str) -> pd.DataFrame:
         """The rows of these operations."""
@@ -93,15 +114,19 @@ class TracedLayer:
         dense_may_help: bool = False,
         explains: pd.DataFrame | None = None,
         evidence: Mapping[str, Any] | None = None,
+        part_seconds: float | None = None,
     ) -> Finding:
         """A finding on ``rows``: ``says`` and their time; their kernels are added to the ``evidence``.
 
-        ``explains`` are the kernels among ``rows`` whose slowness it explains, if not all. Where
+        ``explains`` are the kernels among ``rows`` whose slowness it explains, if not all. Where only
+        ``part_seconds`` of their time are meant, these are told. Where
         ``dense_may_help``, and the separable layer is slower, to use the dense layer is advice too.
         """
         if dense_may_help and self.case.is_separable and self.verdict == verdicts.SLOWER:
             advice = _add_dense_instead(advice, self.dense_name)
         seconds, share = float(rows["seconds"].sum()), float(rows["share"].sum())
+        if part_seconds is not None:
+            seconds, share = part_seconds, share * part_seconds / seconds
         kernels = rows[rows["operation"].isin(KERNELS)]
         explained = kernels if explains is None else explains
         return Finding(

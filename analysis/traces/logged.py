@@ -1,4 +1,4 @@
-"""What oneDNN's log adds to a traced step: implementations, reorders, the two gradients apart."""
+"""What oneDNN's log adds to a traced step: implementations, reorders, refusals, the two gradients apart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.traces.formats.onednn_log import read_primitives
+from analysis.traces.formats.onednn_log import read_primitives, read_refusals
 from analysis.traces.naming import GRADIENTS, REORDER
 from bench.contract.cases import ConvCase
 from bench.contract.kernels import INPUT_GRADIENT, WEIGHT_GRADIENT
@@ -75,6 +75,16 @@ def _add_kernel(row: dict[str, Any], logged: pd.DataFrame) -> None:
     row["implementation"] = " + ".join(dict.fromkeys(logged["implementation"]))
     row["logged_seconds_a_step"] = float(logged["seconds_a_step"].sum())
     row["padded"] = bool(logged["padded"].any())
+
+
+def add_refusals(table: pd.DataFrame, file: Path, case: ConvCase) -> pd.DataFrame:
+    """Write beside each convolution what oneDNN refused before it ran, as the log says it.
+
+    Raises :class:`LogError` where the log is missing or cut off.
+    """
+    found = read_refusals(file, case)
+    kernels = zip(table["operation"], table["role"], strict=True)
+    return table.assign(refusals=[found.get(kernel, ()) for kernel in kernels])
 
 
 def _take_out_reorder(row: dict[str, Any], reorder_seconds: float) -> dict[str, Any]:

@@ -23,11 +23,13 @@ from analysis.traces.attribution import attribute_operations
 from analysis.traces.captured_steps import read_steps
 from analysis.traces.formats import hlo
 from analysis.traces.formats.capture import read_capture
-from analysis.traces.logged import add_log, read_log, split_gradients
+from analysis.traces.formats.experiments import read_experiments
+from analysis.traces.logged import add_log, add_refusals, read_log, split_gradients
 from analysis.traces.naming import describe_operation
 from analysis.traces.operations import Operation
 from analysis.traces.overheads import attribute_overheads
 from bench.contract.cases import ConvCase
+from bench.contract.experiments import EXPERIMENTS, Experiments
 from bench.contract.kernels import DENSE, DEPTHWISE, POINTWISE
 from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG, OPTIMIZED_HLO
 
@@ -45,6 +47,7 @@ COLUMNS = (
     "running_seconds_a_step",
     "overlapped",
     "groups",
+    "refusals",
 )
 
 
@@ -57,8 +60,9 @@ class Trace:
     (oneDNN's, from the log; or xla), calls and seconds a step, ``share`` of the step,
     ``logged_seconds_a_step`` (the same kernel by oneDNN's own clock), ``padded`` (whether oneDNN's log
     shows a tensor padded to full vectors), ``running_seconds_a_step`` (its whole time, whether others ran
-    beside it or not), ``overlapped`` (the part of that in which others ran too) and ``groups`` of an XLA
-    convolution. Shares add up to ``accounted``; what that lacks to 1 has no name.
+    beside it or not), ``overlapped`` (the part of that in which others ran too), ``groups`` of an XLA
+    convolution and ``refusals`` (what oneDNN refused before it ran this kernel: a tuple of (reason, place),
+    in its own words and order). Shares add up to ``accounted``; what that lacks to 1 has no name.
     """
 
     operations: pd.DataFrame
@@ -72,6 +76,8 @@ class Trace:
     logged: bool
     #: A sentence for each file beside the trace that could not be read.
     problems: tuple[str, ...]
+    #: On the case's kernels; None where none were made, or where they could not be read.
+    experiments: Experiments | None = None
 
     @property
     def accounted(self) -> float:
@@ -115,6 +121,8 @@ def read_trace(folder: Path, case: ConvCase) -> Trace:
     log = read_log(folder / ONEDNN_LOG, case, problems)
     if log is not None:
         table = add_log(split_gradients(table, log), log, folder / ONEDNN_LOG, problems)
+        table = add_refusals(table, folder / ONEDNN_LOG, case)
+    experiments = read_experiments(folder / EXPERIMENTS, case, problems)
     table = table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)
     return Trace(
         operations=table,
@@ -123,6 +131,7 @@ def read_trace(folder: Path, case: ConvCase) -> Trace:
         compiled=captured.is_compiled,
         logged=log is not None,
         problems=tuple(problems),
+        experiments=experiments,
     )
 
 
@@ -157,6 +166,7 @@ def _join_rows(operations: pd.DataFrame, overheads: pd.DataFrame, step_seconds: 
         share=table["seconds_a_step"] / step_seconds,
         logged_seconds_a_step=np.nan,
         padded=False,
+        refusals=[()] * len(table),
     )
     # Where nothing ran in a step, both are empty and lack columns.
     return table.reindex(columns=COLUMNS)

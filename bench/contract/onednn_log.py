@@ -1,13 +1,16 @@
 """oneDNN's log of the primitives that ran, and which of its implementations ran each kernel of a case.
 
-The log is what ``ONEDNN_VERBOSE=1`` prints, a line an execution; see oneDNN's developer guide,
-"Verbose Mode". ``bench.tracing`` captures it, and puts a line of its own before each step.
+The log is what oneDNN prints where ``ONEDNN_VERBOSE`` is set, a line an execution; see its developer guide,
+"Verbose Mode". With ``dispatch`` it also says which implementations refused a primitive, before the line of
+what ran. ``bench.tracing`` captures it, and puts a line of its own before each step.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.contract.cases import ConvCase
 from bench.contract.kernels import (
@@ -35,6 +38,14 @@ _PREFIX = re.compile(r"^(?:onednn|dnnl)_verbose,(?:v\d,)?(?:primitive,)?exec,cpu
 #: A line that tells of an execution, in whatever form. What oneDNN runs as a graph, it also logs primitive by
 #: primitive.
 _ANY_EXECUTION = re.compile(r"^(?:onednn|dnnl)_verbose,(?!.*\bgraph,exec\b).*\bexec\b")
+#: An implementation that does not take a convolution; what follows are the reason and the place.
+_REFUSAL = re.compile(
+    rf"^(?:onednn|dnnl)_verbose,(?:v\d,)?(?:primitive,)?create:dispatch,{CONVOLUTION},(.*)$"
+)
+_PLACE = re.compile(r"[^\s,]+:\d+")
+#: Some lines describe the primitive first, in so many fields: from its engine to its problem.
+_DESCRIPTION = ("cpu,", "gpu,")
+_DESCRIBING_FIELDS = 8
 _KERNEL = re.compile(r"kh(\d+).*kw(\d+)")
 #: Groups, images, channels in and out of a convolution.
 _PROBLEM = re.compile(r"^(?:g(\d+))?mb(\d+)_ic(\d+)oc(\d+)")
@@ -85,6 +96,53 @@ def parse_execution(line: str, case: ConvCase) -> Execution | None:
     if primitive == CONVOLUTION:
         operation, role = _find_operation(problem, case), _ROLES.get(propagation, propagation)
     return Execution(primitive, implementation, operation, role, problem, formats, seconds)
+
+
+class Refusal(NamedTuple):
+    """One implementation that did not take a primitive, in oneDNN's words; empty where it has none."""
+
+    reason: str
+    #: File and line of oneDNN's sources.
+    place: str
+
+
+def find_refusals(lines: Iterable[str], case: ConvCase) -> dict[tuple[str, str], tuple[Refusal, ...]]:
+    """What oneDNN refused before each kernel of ``case`` ran first, by (operation, role), each once.
+
+    oneDNN names no primitive in these lines, but prints them while it creates one, which runs next. Some
+    primitives need another to be created before them, a gradient the convolution forward: what that one's
+    implementations refused is among them. Kernels that ran without a refusal have an empty tuple. A line that
+    is damaged, or of another case, is no kernel's.
+    """
+    found: dict[tuple[str, str], tuple[Refusal, ...]] = {}
+    refused: list[Refusal] = []
+    for line in lines:
+        refusal = parse_refusal(line)
+        if refusal:
+            refused.append(refusal)
+            continue
+        try:
+            execution = parse_execution(line, case)
+        except LogError:
+            refused = []
+            continue
+        if execution and execution.primitive == CONVOLUTION:
+            found.setdefault((execution.operation, execution.role), tuple(dict.fromkeys(refused)))
+            refused = []
+    return found
+
+
+def parse_refusal(line: str) -> Refusal | None:
+    """The refused convolution that ``line`` of a log tells of; ``None`` where it tells of none."""
+    matched = _REFUSAL.match(line)
+    if not matched:
+        return None
+    said, _, place = matched[1].rpartition(",")
+    if not _PLACE.fullmatch(place):
+        said, place = matched[1], ""
+    if said.startswith(_DESCRIPTION):
+        said = ",".join(said.split(",")[_DESCRIBING_FIELDS:])
+    return Refusal(said.strip()[:_LONGEST_NAME], place[:_LONGEST_NAME])
 
 
 def find_implementations(log: str, case: ConvCase) -> dict[str, str | None]:

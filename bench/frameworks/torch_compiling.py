@@ -27,7 +27,7 @@ def compile_call(function: Callable[..., Any], **options: Any) -> Callable[[Any]
 
 
 def keep_activations() -> AbstractContextManager[Any]:
-    """While it is entered, what is compiled keeps the activations that its gradients need, for more than one call.
+    """While it is entered, compiled code keeps the activations of its gradients for more than one call.
 
     Without it, the compiled gradients take the memory of the activations for their own results, and PyTorch
     refuses to run them twice (2.6 and later; earlier releases do not know the setting).

@@ -74,6 +74,7 @@ _EXCLUSIVE = ("grid", "shapes", "case", "model")
 _FLAGS = {
     "model-unsafe": "let a saved model run the code that it brings: only of somebody whom you trust",
     "in-turn": "measure each layer alone by pytest-benchmark's own loop instead of in lock-step",
+    "no-experiments": "with --profile: only trace, do not test by experiments why kernels are slow",
     "remedies": "measure what could be done about every case, not only about the grid's telling ones",
     "resume": "go on with a run that was killed, where it was killed",
     "discard": "give up what unfinished runs in this environment have kept",
@@ -100,6 +101,8 @@ class Options:
     devices: tuple[str, ...]
     in_turn: bool
     profile: str | int | None
+    #: Whether the kernels of traced cases are experimented on.
+    experiments: bool
     epochs: int
     #: The first and the last repeat of every MNIST training, counted from 1.
     repeats: tuple[int, int]
@@ -164,6 +167,7 @@ def parse_options(values: Mapping[str, Any]) -> Options:
         devices=split_words(values["devices"]),
         in_turn=values["in_turn"],
         profile=parse_choice(values["profile"]),
+        experiments=not values["no_experiments"],
         epochs=parse_count("--epochs", values["epochs"], _ARTICLE_EPOCHS if in_full else 1),
         repeats=parse_repeats(values["repeats"], _ARTICLE_REPEATS if in_full else 1),
         models=parse_choices("--models", values["models"], tuple(MODELS)),

@@ -27,6 +27,7 @@ from bench.timing.measuring import Measurements
 from bench.timing.outcome import Outcome
 from bench.tracing import capturing, implementations, networks
 from bench.tracing.choosing import choose_cases
+from bench.tracing.experiments.running import run_experiments
 from bench.workloads.agreement import check_agreement
 from bench.workloads.faults import inject_fault, load_faults
 from bench.workloads.preparing import Workload, prepare
@@ -203,8 +204,12 @@ class Run:
         cases = choose_cases(self.options.profile, ratios, telling, measured)
         folder = self._name_trace_folder()
         tell(f"capturing traces of {len(cases)} cases in {folder}")
-        for case, trace in capturing.capture(cases, folder, tell).items():
+        traced = capturing.capture(cases, folder, tell, self._onednn_version)
+        for case, trace in traced.items():
             self.measured[case.id][1]["trace"] = str(trace)
+        if self.options.experiments and traced:
+            tell(f"testing why the kernels of these {len(traced)} cases take their time")
+            run_experiments(traced, self.environment, tell)
         tell("look at them with: tensorboard --logdir traces")
 
     def trace_network(self, tell: Callable[[str], None]) -> None:
@@ -219,6 +224,11 @@ class Run:
         )
         for target, folder in folders.items():
             targets[target]["trace"] = str(folder)
+
+    @property
+    def _onednn_version(self) -> str:
+        """As oneDNN prints it; empty where it is not known."""
+        return (self.environment.get("onednn_details") or {}).get("version", "")
 
     def _name_trace_folder(self) -> Path:
         """A new folder for traces of this run."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ from bench.tracing.job import PRIMITIVES, TRACE, XLA_DUMP, Job, NetworkJob
 _TIMEOUT_SECONDS = 600
 #: A child that dies or hangs costs no more cases than this.
 _CASES_A_CHILD = 20
+#: The oneDNN from which on ``ONEDNN_VERBOSE`` takes words.
+_FIRST_WITH_WORDS = (3, 2)
 #: One operation after the other.
 SERIAL = {"TF_NUM_INTEROP_THREADS": "1"}
 
@@ -54,17 +57,56 @@ def check_profiler() -> None:
         raise ProfilingError(f"the installed profile plugin does not load ({versions}): {error}") from error
 
 
-def capture(cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None]) -> dict[ConvCase, Path]:
+def capture(
+    cases: Sequence[ConvCase], folder: Path, tell: Callable[[str], None], onednn_version: str = ""
+) -> dict[ConvCase, Path]:
     """Trace ``cases`` and log their primitives; returns the folder of each case that has a trace.
 
-    A child that dies costs the cases it had not finished; ``tell`` is given a sentence about it.
+    ``onednn_version`` is as oneDNN prints it, or empty: newer ones are asked what they refuse, too. A child
+    that dies costs the cases it had not finished; ``tell`` is given a sentence about it.
     """
     with tempfile.TemporaryDirectory() as dump:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} --xla_dump_hlo_as_text"
-        _run_children(TRACE, cases, folder, {**SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell)
+        _run_children(
+            TRACE, _deal_in_order(cases), folder, {**SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell
+        )
     logged = [case for case in cases if _calls_onednn(case)]
-    _run_children(PRIMITIVES, logged, folder, {**SERIAL, "ONEDNN_VERBOSE": "1"}, tell)
+    verbosity = {"ONEDNN_VERBOSE": choose_verbosity(onednn_version)}
+    _run_children(PRIMITIVES, _deal_unlike(logged), folder, {**SERIAL, **verbosity}, tell)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
+
+
+def choose_verbosity(onednn_version: str) -> str:
+    """The value of ``ONEDNN_VERBOSE`` for a log of what ran and, where oneDNN can say it, of what it refused.
+
+    The version is as oneDNN prints it. Before 3.2 oneDNN knows no words here, and would print nothing.
+    """
+    numbers = re.match(r"(\d+)\.(\d+)", onednn_version)
+    knows_words = numbers is not None and (int(numbers[1]), int(numbers[2])) >= _FIRST_WITH_WORDS
+    return "dispatch,profile_exec" if knows_words else "1"
+
+
+def _deal_in_order(cases: Sequence[ConvCase]) -> list[tuple[ConvCase, ...]]:
+    """``cases`` for one child after the other."""
+    return [tuple(cases[first : first + _CASES_A_CHILD]) for first in range(0, len(cases), _CASES_A_CHILD)]
+
+
+def _deal_unlike(cases: Sequence[ConvCase]) -> list[tuple[ConvCase, ...]]:
+    """The same, but no child has two cases of one shape.
+
+    They share kernels, and a process creates the primitive of each once: with the second case, oneDNN would
+    not say again what it refuses.
+    """
+    children: list[dict[tuple[int | str, ...], ConvCase]] = []
+    for case in cases:
+        shape = (case.dtype, case.batch, case.height, case.width, case.in_channels)
+        fitting = (child for child in children if shape not in child and len(child) < _CASES_A_CHILD)
+        child = next(fitting, None)
+        if child is None:
+            child = {}
+            children.append(child)
+        child[shape] = case
+    return [tuple(child.values()) for child in children]
 
 
 def _calls_onednn(case: ConvCase) -> bool:
@@ -78,15 +120,14 @@ def _calls_onednn(case: ConvCase) -> bool:
 
 def _run_children(
     kind: str,
-    cases: Sequence[ConvCase],
+    shares: Sequence[tuple[ConvCase, ...]],
     folder: Path,
     variables: Mapping[str, str],
     tell: Callable[[str], None],
 ) -> None:
-    """Capture ``kind`` of ``cases``, some in each child, which starts with ``variables`` set."""
-    for first in range(0, len(cases), _CASES_A_CHILD):
-        some = tuple(cases[first : first + _CASES_A_CHILD])
-        problem = run_child("bench.tracing.child", Job(kind, str(folder), some), variables)
+    """Capture ``kind`` of each share of cases in a child of its own, which starts with ``variables`` set."""
+    for share in shares:
+        problem = run_child("bench.tracing.child", Job(kind, str(folder), share), variables)
         if problem:
             tell(problem)
 

@@ -34,12 +34,12 @@ def main() -> None:
 
 def capture_case(case: ConvCase, job: Job, folder: Path, framework: Framework) -> None:
     """Write what ``job`` asks for of ``case`` into ``folder``."""
+    if job.kind == PRIMITIVES:
+        _log_primitives(case, job, folder, framework)
+        return
     compiled_before = _find_compiled_modules()
     call = prepare(framework, case).call
     steps = job.steps or _settle_and_count_steps(call)
-    if job.kind == PRIMITIVES:
-        _log_primitives(call, steps, folder)
-        return
     modules = sorted(_find_compiled_modules() - compiled_before)
     if modules:
         program = "\n".join(module.read_text() for module in modules)
@@ -73,13 +73,19 @@ def _trace(case: ConvCase, call: Call, steps: int, folder: Path, framework: Fram
     (folder / CAPTURE).write_text(json.dumps(captured.as_dict(), indent=1), encoding="utf-8")
 
 
-def _log_primitives(call: Call, steps: int, folder: Path) -> None:
-    """Write what oneDNN prints during ``steps`` calls into ``folder``.
+def _log_primitives(case: ConvCase, job: Job, folder: Path, framework: Framework) -> None:
+    """Write what oneDNN prints into ``folder``, while it makes ``case`` ready and during the steps.
 
-    Each step begins with a line of its own, so that a reader need not be told how many there are. A process
-    that dies leaves no log of the case that it was at.
+    Primitives are created in the first call, so what oneDNN has to say of that comes before the first step.
+    Each step begins with a line of its own, so that a reader need not be told how many there are. What is
+    printed while the call settles is left out: that would be much, and all the same. A process that dies
+    leaves no log of the case that it was at.
     """
     unfinished = folder / f"{ONEDNN_LOG}.unfinished"
+    unfinished.write_bytes(b"")
+    with _redirect_standard_output(unfinished):
+        call = prepare(framework, case).call
+    steps = job.steps or _settle_and_count_steps(call)
     with _redirect_standard_output(unfinished):
         for number in range(steps):
             os.write(1, f"{STEP_NAME} {number}\n".encode())
@@ -90,15 +96,16 @@ def _log_primitives(call: Call, steps: int, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _redirect_standard_output(path: Path) -> Iterator[None]:
-    """Send this process's standard output to ``path``, that of native code (oneDNN's) included."""
+    """Append this process's standard output to ``path``, that of native code (oneDNN's) included."""
     sys.stdout.flush()
     ctypes.CDLL(None).fflush(None)  # what C has buffered until now does not belong to the file
     saved = os.dup(1)
     try:
-        with path.open("wb") as file:
+        with path.open("ab") as file:
             os.dup2(file.fileno(), 1)
             yield
     finally:
+        sys.stdout.flush()
         ctypes.CDLL(None).fflush(None)  # and what it has buffered since then does
         os.dup2(saved, 1)
         os.close(saved)

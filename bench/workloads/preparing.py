@@ -24,13 +24,15 @@ class Workload:
     unchecked: str | None = None
 
 
-def prepare(framework: Framework, case: ConvCase) -> Workload:
+def prepare(framework: Framework, case: ConvCase, *, frozen: bool = False) -> Workload:
     """What ``case`` says, called once. Every call waits for the device.
 
     Weights, inputs and output gradients are random and the same for the same case. Two workloads share
-    nothing but the code. Raises :class:`bench.frameworks.interface.Unsupported`.
+    nothing but the code. Of a ``frozen`` layer no gradient of weights is computed. Raises
+    :class:`bench.frameworks.interface.Unsupported`.
     """
     layer = build_layer(framework, case)
+    layer.trainable = not frozen
     random = np.random.default_rng(SEED)
     inputs = _draw_images(random, case, case.height, case.width, case.in_channels)
     output_gradient = _draw_images(random, case, *case.output_size, case.filters)

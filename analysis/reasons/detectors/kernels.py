@@ -12,8 +12,9 @@ import pandas as pd
 from analysis.limits.roofline import BANDWIDTH
 from analysis.limits.vectors import count_channels, count_lanes
 from analysis.reasons.detectors.thresholds import SLOW
-from analysis.reasons.detectors.words import name_kernel, name_kernels
+from analysis.reasons.detectors.words import describe_refusals, name_kernel, name_kernels
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
+from analysis.reasons.refusals import KnownRefusal, find_known_refusal
 from analysis.reasons.traced_layer import TracedLayer
 from analysis.traces.naming import XLA
 from analysis.wording import format_number, format_percent
@@ -27,6 +28,19 @@ _HALF_PRECISION = ("float16", "bfloat16")
 _WIDEST = 3
 
 
+#: What does away with a cause.
+_ADVICE = {
+    SPLIT_DEPTH_MULTIPLIER: Advice(
+        "write it as several depthwise layers of depth multiplier 1", (SPLIT_DEPTH_MULTIPLIER,)
+    ),
+    SMALLER_KERNEL: Advice("use 3x3 kernels, two of them for the same reach", (SMALLER_KERNEL,)),
+}
+#: What is known from reading sources, not from the log.
+_FROM_SOURCES = ", as oneDNN's sources for x86 of that time say; its log gives no reasons"
+#: Parts of the names of implementations for ARM, which those sources are not.
+_ARM = ("acl", "asimd", "neon", "sve")
+
+
 @dataclass(frozen=True)
 class _Cause:
     """Why oneDNN had nothing better than a generic kernel: its name, the rest of a sentence, what to do."""
@@ -34,6 +48,8 @@ class _Cause:
     name: str
     condition: str = ""
     advice: Advice = NO_ADVICE
+    #: Where oneDNN's log says it.
+    known: KnownRefusal | None = None
 
 
 _UNKNOWN = _Cause("unknown")
@@ -46,15 +62,16 @@ def find_generic_kernels(layer: TracedLayer) -> Iterator[Finding]:
     is_reference = rows["implementation"].str.startswith(("ref", "gemm:ref"))
     is_generic = (rows["operation"] == DEPTHWISE) & ~rows["implementation"].str.contains("dw")
     rows = rows.assign(kind=np.where(is_reference, "reference", "generic"))[is_reference | is_generic]
-    causes = [_find_cause(row, layer.case) for row in rows.to_dict("records")]
+    causes = [_find_cause(row, layer) for row in rows.to_dict("records")]
     rows["cause"] = [cause.name for cause in causes]
     causes_by_name = {cause.name: cause for cause in causes}
     for (kind, name), alike in rows.groupby(["kind", "cause"], sort=False):
         cause = causes_by_name[name]
+        refused = describe_refusals(alike, cause.known)
         yield layer.make_finding(
             "generic_kernel",
             alike,
-            f"{_begin_sentence(kind, len(alike))} {name_kernels(alike)}{cause.condition}",
+            f"{_begin_sentence(kind, len(alike))} {name_kernels(alike)}{cause.condition}{refused}",
             cause.advice,
             dense_may_help=True,
             evidence={"cause": name},
@@ -65,25 +82,30 @@ def _begin_sentence(kind: str, count: int) -> str:
     return f"A {kind} kernel runs" if count == 1 else f"{kind.capitalize()} kernels run"
 
 
-def _find_cause(row: Mapping[str, Any], case: ConvCase) -> _Cause:
+def _find_cause(row: Mapping[str, Any], layer: TracedLayer) -> _Cause:
+    """Why oneDNN had nothing better, by its own log; where that has no refusals, by its sources."""
+    if not layer.says_refusals:
+        return _guess_cause(row, layer.case)
+    known = find_known_refusal(row["refusals"], layer.onednn_version, layer.case)
+    if known:
+        advice = _ADVICE.get(known.remedy, NO_ADVICE)
+        return _Cause(known.parameter, f", since {known.condition}", advice, known)
+    return _Cause("refused") if row["refusals"] else _UNKNOWN
+
+
+def _guess_cause(row: Mapping[str, Any], case: ConvCase) -> _Cause:
     """Why oneDNN had nothing better, as far as its sources and this case say."""
     if row["kind"] == "reference" and case.dtype in _HALF_PRECISION:
         return _blame_dtype(case.dtype)
-    if row["operation"] == DEPTHWISE and case.depth_multiplier > 1:
-        return _Cause(
-            "depth_multiplier",
-            condition=f", since the depth multiplier is {case.depth_multiplier}",
-            advice=Advice(
-                "write it as several depthwise layers of depth multiplier 1", (SPLIT_DEPTH_MULTIPLIER,)
-            ),
-        )
+    if row["operation"] != DEPTHWISE or any(part in row["implementation"] for part in _ARM):
+        return _UNKNOWN
+    if case.depth_multiplier > 1:
+        condition = f", since the depth multiplier is {case.depth_multiplier}{_FROM_SOURCES}"
+        return _Cause("depth_multiplier", condition, _ADVICE[SPLIT_DEPTH_MULTIPLIER])
     width = case.kernel_size[1]
-    if row["operation"] == DEPTHWISE and row["role"] == WEIGHT_GRADIENT and width > _WIDEST:
-        return _Cause(
-            "kernel_width",
-            condition=f", since the kernel is {width} wide, more than {_WIDEST}",
-            advice=Advice("use 3x3 kernels, two of them for the same reach", (SMALLER_KERNEL,)),
-        )
+    if row["role"] == WEIGHT_GRADIENT and width > _WIDEST:
+        condition = f", since the kernel is {width} wide, more than {_WIDEST}{_FROM_SOURCES}"
+        return _Cause("kernel_width", condition, _ADVICE[SMALLER_KERNEL])
     return _UNKNOWN
 
 
@@ -143,7 +165,7 @@ def _describe_traffic(row: Mapping[str, Any]) -> str:
 
 def find_empty_lanes(layer: TracedLayer) -> Iterator[Finding]:
     """Kernels work on channels in vectors, and oneDNN's log shows tensors padded to whole ones."""
-    rows = _add_lanes(layer.kernels, layer.case)
+    rows = _add_lanes(layer.untested_kernels, layer.case)
     rows = rows[(rows["of_limit"] < SLOW) & (rows["channels"] < rows["lanes"]) & rows["padded"].astype(bool)]
     for (channels, lanes), alike in rows.groupby(["channels", "lanes"], sort=False):
         most = lanes / channels
@@ -151,7 +173,7 @@ def find_empty_lanes(layer: TracedLayer) -> Iterator[Finding]:
             "empty_lanes",
             alike,
             f"{channels} channel{'s' * (channels > 1)} padded to {lanes} vector lanes, which costs up to a "
-            f"factor of {format_number(most)}: {name_kernels(alike)}",
+            f"factor of {format_number(most)}: {name_kernels(alike)}{describe_refusals(alike)}",
             dense_may_help=True,
             # A kernel further from its limit than that is slow for another reason too.
             explains=alike[alike["of_limit"] * most >= SLOW],

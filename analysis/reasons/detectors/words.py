@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.reasons.detectors.thresholds import TOGETHER
+from analysis.reasons.refusals import KnownRefusal, quote_refusals
 from analysis.wording import format_milliseconds, format_percent
 
 
@@ -25,6 +26,15 @@ def name_kernels(rows: pd.DataFrame, *, implementations: bool = True) -> str:
         f"{name_kernel(row)} ({', '.join(_describe_kernel(row, implementations))})"
         for row in rows.to_dict("records")
     )
+
+
+def describe_refusals(rows: pd.DataFrame, first: KnownRefusal | None = None) -> str:
+    """What oneDNN refused before these kernels ran, as the end of a sentence; empty where it says nothing.
+
+    The one at the place of ``first`` comes first.
+    """
+    refusals = [dict(pair) for pair in {tuple(one.items()): None for row in rows["refusals"] for one in row}]
+    return f"; oneDNN refused others, in its words {quote_refusals(refusals, first)}" if refusals else ""
 
 
 def _describe_kernel(row: Mapping[str, Any], implementations: bool) -> list[str]:

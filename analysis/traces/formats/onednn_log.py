@@ -1,7 +1,8 @@
 """oneDNN's log -> a table of the primitives that ran, by the implementation that ran them.
 
-The log is what ``ONEDNN_VERBOSE=1`` prints, a line an execution; see oneDNN's developer guide,
-"Verbose Mode". Its times are oneDNN's own, independent of the profiler.
+The log is what oneDNN prints where ``ONEDNN_VERBOSE`` is set, a line an execution; see its developer guide,
+"Verbose Mode". Before the first step the case was made ready, and what ran then is not read: only what
+oneDNN refused when it created the primitives. Its times are oneDNN's own, independent of the profiler.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pandas as pd
 
 from bench.contract.cases import ConvCase
 from bench.contract.kernels import WEIGHT_GRADIENT
-from bench.contract.onednn_log import CONVOLUTION, LogError, parse_execution
+from bench.contract.onednn_log import CONVOLUTION, LogError, Refusal, find_refusals, parse_execution
 from bench.contract.trace_folder import STEP_NAME
 
 #: A target without blocks, such as ``acdb``: capitals are blocks.
@@ -51,6 +52,14 @@ def read_primitives(log: Path, case: ConvCase) -> pd.DataFrame:
     return table.sort_values("seconds_a_step", ascending=False, ignore_index=True)
 
 
+def read_refusals(log: Path, case: ConvCase) -> dict[tuple[str, str], tuple[Refusal, ...]]:
+    """What oneDNN refused before each kernel ran: see :func:`bench.contract.onednn_log.find_refusals`.
+
+    Raises :class:`LogError` where the file is missing or cut off.
+    """
+    return find_refusals(_read_lines(log), case)
+
+
 def _read_executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
     """One row an execution, and the number of steps, each of which begins with a line of its own.
 
@@ -60,6 +69,8 @@ def _read_executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
     for number, line in enumerate(_read_lines(log), start=1):
         if line.startswith(f"{STEP_NAME} "):
             steps += 1
+        if not steps:
+            continue
         try:
             execution = parse_execution(line, case)
         except LogError as error:

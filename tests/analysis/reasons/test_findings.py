@@ -34,6 +34,7 @@ def row(operation, role="", share=0.2, of_limit=0.9, implementation=DW, bound_by
         "padded": False,
         "overlapped": 0.0,
         "groups": 1,
+        "refusals": [],
         **more,
     }
 

@@ -1,6 +1,10 @@
+import contextlib
+import random
+from pathlib import Path
+
 import pytest
 
-from analysis.traces.formats.onednn_log import read_primitives
+from analysis.traces.formats.onednn_log import read_primitives, read_refusals
 from bench.contract.cases import ConvCase
 from bench.contract.onednn_log import LogError
 from tests.bench.contract.made_log import DEPTHWISE, POINTWISE, line
@@ -15,6 +19,21 @@ STEP = [
     line("reorder", "jit:uni", "undef", "64x64x1x1", 0.03),
 ]
 HEADER = "onednn_verbose,v1,info,oneDNN v3.7.3 (commit abc)\nonednn_verbose,v1,primitive,create,cpu,x\n"
+
+
+#: Captured from TensorFlow 2.15, 2.18 and 2.21 on a processor with AVX2, for two steps of this case.
+STORED = Path(__file__).parents[2] / "data" / "onednn_logs"
+VERSIONS = ("3.2.1", "3.5.0", "3.7.3")
+WIDE = ConvCase(
+    layer="depthwise_conv2d",
+    direction="train",
+    batch=2,
+    height=12,
+    width=12,
+    in_channels=16,
+    filters=16,
+    kernel_size=(5, 5),
+)
 
 
 def steps(*lines, count=1):
@@ -86,8 +105,8 @@ def test_a_log_cut_off_anywhere_in_its_last_line_is_refused(tmp_path):
 
 
 def test_a_damaged_line_is_refused_by_number(tmp_path):
-    with pytest.raises(LogError, match=r"onednn\.log, line 1 is no execution"):
-        read(tmp_path, STEP[1].replace("0.3", "fast"))
+    with pytest.raises(LogError, match=r"onednn\.log, line 4 is no execution"):
+        read(tmp_path, steps(STEP[1].replace("0.3", "fast")))
 
 
 def test_a_log_of_another_case_is_refused_by_line(tmp_path):
@@ -115,3 +134,54 @@ def test_padding_is_read_from_the_memory_formats(tmp_path):
 def test_a_missing_log_is_refused_by_name(tmp_path):
     with pytest.raises(LogError, match="cannot read"):
         read_primitives(tmp_path / "none.log", SEPARABLE)
+
+
+def find_stored(version):
+    return STORED / f"depthwise-5x5-v{version}.log"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_ran_while_the_case_was_made_ready_is_not_of_a_step(tmp_path, version):
+    table = read_primitives(find_stored(version), WIDE)
+    kernels = table[table["primitive"] == "convolution"].set_index("role")
+    assert kernels["implementation"].to_dict() == {
+        "weight_gradient": "jit:avx2",
+        "input_gradient": "jit_dw:avx2",
+        "forward": "brdgmm_dw:avx2",
+    }
+    assert set(kernels["calls_a_step"]) == {1.0}
+    damaged_before = "".join((STEP[1].replace("0.3", "fast"), steps(*STEP)))
+    assert len(read(tmp_path, damaged_before)) == 5
+
+
+@pytest.mark.parametrize(("version", "numbers"), [("3.5.0", (461, 570, 803)), ("3.7.3", (476, 585, 808))])
+def test_refusals_belong_to_the_kernel_that_ran_instead(version, numbers):
+    found = read_refusals(find_stored(version), WIDE)
+    first, second, third = numbers
+    assert found["depthwise", "weight_gradient"] == (
+        ("unsupported isa", f"src/cpu/x64/jit_uni_dw_conv_kernel_utils.cpp:{first}"),
+        ("bad param", f"src/cpu/x64/jit_uni_dw_conv_kernel_utils.cpp:{second}"),
+        ("unsupported format tag", f"src/cpu/x64/jit_avx2_1x1_conv_kernel_f32.cpp:{third}"),
+    )
+    assert found["depthwise", "forward"] == ()
+    reasons = {reason for reason, _ in found["depthwise", "input_gradient"]}
+    assert "heuristic fail: no optimization for depthwise convolution" in reasons
+    assert all(place for _, place in found["depthwise", "input_gradient"])
+
+
+def test_a_log_that_tells_of_no_refusal_has_none():
+    assert set(read_refusals(find_stored("3.2.1"), WIDE).values()) == {()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_damaged_log_has_fewer_refusals_or_is_refused(tmp_path, version):
+    content = find_stored(version).read_bytes()
+    log = tmp_path / "onednn.log"
+    dice = random.Random(version)
+    for _ in range(150):
+        start = dice.randrange(len(content))
+        noise = bytes(dice.randrange(256) for _ in range(dice.choice((0, 1, 30))))
+        log.write_bytes(content[:start] + noise + content[start + dice.choice((0, 1, 300)) :])
+        for reader in (read_primitives, read_refusals):
+            with contextlib.suppress(LogError):
+                reader(log, WIDE)

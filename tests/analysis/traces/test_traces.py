@@ -138,6 +138,25 @@ def test_without_its_program_an_instruction_has_its_name_and_no_meaning(tmp_path
     assert "is not the program in the trace" in trace.problems[0]
 
 
+def test_a_kernel_has_what_onednn_refused_before_it_ran(tmp_path):
+    folder = made_traces.save(
+        tmp_path / "case",
+        made_traces.graph_step(0, [("a:_MklNativeConv2D", 1, 8), ("b:BiasAdd", 8, 9)]),
+        ConvCase(),
+    )
+    ran = (
+        "onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx2,forward_training,src:f32::blocked:acdb::f0,,"
+        "alg:convolution_direct,mb8_ic64oc64_ih32oh32kh3sh1dh0ph1_iw32ow32kw3sw1dw0pw1,4.5\n"
+    )
+    refused = "onednn_verbose,v1,primitive,create:dispatch,convolution,bad param ,src/cpu/x64/a.cpp:5\n"
+    (folder / "onednn.log").write_text(f"{refused}{ran}bench_step 0\n{ran}")
+    refusals = read_trace(folder, ConvCase()).operations.set_index("operation")["refusals"]
+    assert refusals["dense"] == (("bad param", "src/cpu/x64/a.cpp:5"),)
+    assert refusals["bias"] == ()
+    (folder / "onednn.log").unlink()
+    assert set(read_trace(folder, ConvCase()).operations["refusals"]) == {()}
+
+
 def test_the_log_names_the_implementation_and_divides_off_the_reorders(tmp_path):
     folder = made_traces.save(
         tmp_path / "case", made_traces.graph_step(0, [("a:_MklNativeConv2D", 1, 9)]), ConvCase()

@@ -4,7 +4,7 @@ from importlib import resources
 import pytest
 
 from bench.contract.cases import ConvCase
-from bench.contract.onednn_log import LogError, find_implementations
+from bench.contract.onednn_log import LogError, find_implementations, find_refusals, parse_refusal
 from tests.bench.contract.made_log import DEPTHWISE, POINTWISE, line
 
 SEPARABLE = ConvCase(layer="separable_conv2d")
@@ -95,3 +95,59 @@ def test_no_name_is_longer_than_what_may_be_saved():
     longest = row["properties"]["implementations"]["additionalProperties"]["maxLength"]
     found = find(convolution("x" * 999, DEPTHWISE))
     assert len(found["depthwise forward"]) == longest
+
+
+def refusal(said, version="v1,primitive,"):
+    return f"onednn_verbose,{version}create:dispatch,convolution,{said}"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("bad param ,src/cpu/x64/a.cpp:585", ("bad param", "src/cpu/x64/a.cpp:585")),
+        (",src/cpu/aarch64/a.hpp:7", ("", "src/cpu/aarch64/a.hpp:7")),
+        ("no, not here,src/a.cpp:7", ("no, not here", "src/a.cpp:7")),
+        ("bad param", ("bad param", "")),
+        ("", ("", "")),
+        (
+            "cpu,convolution,jit,forward,src dst,,alg:x,mb1_ic1,no, not here,a.cpp:7",
+            ("no, not here", "a.cpp:7"),
+        ),
+    ],
+)
+def test_a_refusal_has_a_reason_and_a_place_in_every_form(said, expected):
+    for version in ("", "primitive,", "v1,primitive,", "v2,primitive,"):
+        assert parse_refusal(refusal(said, version)) == expected
+
+
+def test_what_is_no_refused_convolution_is_none():
+    for other in (
+        "onednn_verbose,v1,primitive,create:dispatch,reorder,bad param,src/a.cpp:7",
+        "onednn_verbose,v1,primitive,create:dispatch,convolution",
+        convolution("jit:avx2", DEPTHWISE),
+        "",
+    ):
+        assert parse_refusal(other) is None
+
+
+def test_a_kernel_has_what_was_refused_since_the_convolution_before_it_each_once():
+    lines = [
+        refusal("early,src/a.cpp:1"),
+        convolution("jit:avx2", DEPTHWISE),
+        refusal("late,src/a.cpp:2"),
+        line("reorder", "jit:uni", "undef", "64x64x1x1", 0.01),
+        refusal("late,src/a.cpp:2"),
+        convolution("jit_1x1:avx2", POINTWISE),
+        refusal("again,src/a.cpp:3"),
+        convolution("jit:avx2", DEPTHWISE),
+    ]
+    assert find_refusals(lines, SEPARABLE) == {
+        ("depthwise", "forward"): (("early", "src/a.cpp:1"),),
+        ("pointwise", "forward"): (("late", "src/a.cpp:2"),),
+    }
+
+
+def test_what_a_damaged_line_was_refused_for_is_no_other_kernels():
+    damaged = convolution("jit:avx2", DEPTHWISE).replace("0.3", "fast")
+    lines = [refusal("early,src/a.cpp:1"), damaged, convolution("jit_1x1:avx2", POINTWISE)]
+    assert find_refusals(lines, SEPARABLE) == {("pointwise", "forward"): ()}

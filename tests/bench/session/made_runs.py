@@ -44,4 +44,4 @@ def load_mnist(path=None):
 loading.load_framework = MadeTensorFlow
 data.load_mnist = load_mnist
 experiment.Repeat = MadeRepeat
-capturing.capture = lambda cases, folder, tell: {}
+capturing.capture = lambda *_: {}

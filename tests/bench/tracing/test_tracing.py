@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 from analysis.traces.step import KERNELS, read_trace
 from bench.contract.cases import ConvCase
 from bench.contract.trace_folder import STEP_NAME
+from bench.session.onednn_probe import Probe
 from bench.tracing import capturing, child
 from bench.tracing.capturing import ProfilingError
 from bench.tracing.choosing import choose_cases, parse_choice
@@ -70,6 +72,39 @@ def test_a_child_that_fails_costs_a_sentence_and_no_more(tmp_path, monkeypatch):
     assert "capturing trace failed (1): ValueError: KERAS_BACKEND is 'no-such-backend'" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("version", "verbosity"),
+    [
+        ("", "1"),
+        ("foreign", "1"),
+        ("2.7.3", "1"),
+        ("3.1.0", "1"),
+        ("3.2.1", "dispatch,profile_exec"),
+        ("3.10.0-rc", "dispatch,profile_exec"),
+        ("4.0", "dispatch,profile_exec"),
+    ],
+)
+def test_onednn_is_asked_what_it_refuses_where_it_knows_the_word(version, verbosity):
+    assert capturing.choose_verbosity(version) == verbosity
+
+
+def test_cases_that_share_kernels_are_logged_in_different_processes(monkeypatch, tmp_path):
+    jobs = []
+    monkeypatch.setattr(capturing, "run_child", lambda module, job, variables: jobs.append((job, variables)))
+    others = [dataclasses.replace(case, batch=16) for case in CASES]
+    capturing.capture([*CASES, *others], tmp_path, print, "3.7.3")
+    (trace, _), *logged = jobs
+    assert trace.cases == (*CASES, *others)
+    assert [job.cases for job, _ in logged] == list(zip(CASES, others, strict=True))
+    assert {variables["ONEDNN_VERBOSE"] for _, variables in logged} == {"dispatch,profile_exec"}
+
+
+def loaded_onednn_version():
+    """Of the framework here."""
+    with Probe() as probe:
+        return probe.answer().version
+
+
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("traces")
@@ -78,7 +113,7 @@ def captured(tmp_path_factory):
         ConvCase(layer="separable_conv2d", direction="train", mode=mode, **small) for mode in ("graph", "xla")
     ]
     told = []
-    found = capturing.capture(cases, folder, told.append)
+    found = capturing.capture(cases, folder, told.append, loaded_onednn_version())
     assert told == []
     return [found[case] for case in cases]
 
@@ -105,15 +140,23 @@ def test_how_a_case_was_captured_is_kept_beside_its_trace(captured):
 
 def test_the_primitive_log_names_implementations_of_all_steps(captured):
     lines = (captured[0] / "onednn.log").read_text().splitlines()
-    depthwise = [line for line in lines if "exec" in line and ",g16mb2" in line]
+    starts = [number for number, line in enumerate(lines) if line.startswith(STEP_NAME)]
+    depthwise = [line for line in lines[starts[0] :] if "exec" in line and ",g16mb2" in line]
     for direction in ("forward", "backward_data", "backward_weights"):
         ran = [line for line in depthwise if direction in line]
         assert len(ran) == STEPS
-    starts = [number for number, line in enumerate(lines) if line.startswith(STEP_NAME)]
     first_step = lines[starts[0] : starts[1]]
     assert len(starts) == STEPS
     assert sum(line in depthwise for line in first_step) == 3
     assert not (captured[1] / "onednn.log").exists()
+
+
+def test_what_onednn_says_while_the_case_is_made_ready_comes_before_the_first_step(captured):
+    lines = (captured[0] / "onednn.log").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(STEP_NAME))
+    assert any(",exec,cpu,convolution," in line for line in lines[:first])
+    # Settling takes hundreds of calls.
+    assert first < 200
 
 
 def test_xla_leaves_the_program_it_compiled(captured):

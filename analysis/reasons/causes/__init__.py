@@ -1,0 +1,1 @@
+"""Controlled experiments -> where a slow kernel's time goes, as a sum."""

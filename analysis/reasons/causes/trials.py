@@ -1,0 +1,198 @@
+"""One trial a cause: which part of a kernel's time stays without it.
+
+Every trial returns an :class:`Outcome`, or None where an arm is missing or its clock does not suffice. Only
+ratios of arms in the same turns are used, so drift between processes does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.reasons.causes.arms import Arms
+from analysis.reasons.causes.machine import Machine, name_working_set
+from analysis.statistics.resampling import find_interval, resample_median
+from bench.contract.experiments import (
+    ALONE,
+    BATCH_2,
+    BATCH_4,
+    IN_STEP,
+    ONE_MULTIPLIER,
+    ONE_THREAD,
+    ONE_THREAD_BATCH_4,
+    THREE_WIDE,
+    WHOLE_LANES,
+    Arm,
+)
+
+#: Turns of friendly shapes may belong to no turns of the other arms.
+_FRIENDLY_STREAM = 2
+#: A kernel that would take longer without a cause has lost nothing to it, however much longer.
+_MOST_STAYS = 10.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What stays without a cause, as a part of what there was: a quantity (see ``statistics.resampling``)."""
+
+    stays: np.ndarray
+    evidence: Mapping[str, Any]
+    #: Of how many alternatives it is the best: so many times it may have been chance.
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A kernel, its arms, and what bounds it."""
+
+    operation: str
+    role: str
+    arms: Arms
+    machine: Machine
+    #: Of the kernel as it is inside its step.
+    bound_by: str
+    bytes: int
+
+    def try_cold_data(self) -> Outcome | None:
+        """The kernel alone finds its data in the cache. Only oneDNN's clock sees it inside a step."""
+        times = self.arms.time(self.arms.find(ALONE), self.arms.find(IN_STEP), only_onednn=True)
+        if times is None:
+            return None
+        evidence = {
+            "alone_seconds": _median(times[0]),
+            "in_step_seconds": _median(times[1]),
+            "roof": name_working_set(self.bytes),
+        }
+        return Outcome(resample_median(times[0] / times[1]), evidence)
+
+    def try_fixed_cost(self) -> Outcome | None:
+        """What does not grow with the images. A call from outside has costs that are not the kernel's.
+
+        Where the line bends upwards, data no longer fit a cache, and it says nothing.
+        """
+        arms = [self.arms.find(name) for name in (ALONE, BATCH_2, BATCH_4)]
+        times = self.arms.time(*arms, only_onednn=True)
+        if times is None or _bends_upwards(times):
+            return None
+        by_batch = {batch: _median(row) for batch, row in zip(("1", "2", "4"), times, strict=True)}
+        growth = (resample_median(times[2] / times[0]) - 1) / 3
+        return Outcome(np.maximum(growth, 0.0), {"seconds_by_batch": by_batch})
+
+    def try_threads(self) -> Outcome | None:
+        """What the threads bring, against what they bring the machine's own ceiling.
+
+        Growth with the images leaves fixed costs out. Where a cache is left, or by oneDNN's clock nothing
+        grows, it says nothing, and the times themselves have to do.
+        """
+        growth = self._compare_growth()
+        times = self.arms.time(self.arms.find(ALONE), self.arms.find(ONE_THREAD))
+        if growth is None or times is None:
+            return None
+        gain = self.machine.gain(self.bound_by, self.bytes)
+        evidence = {
+            "one_thread_seconds": _median(times[1]),
+            "all_threads_seconds": _median(times[0]),
+            "threads": self.machine.experiments.threads,
+            "ceiling_gain": float(1 / gain[0]),
+        }
+        stays = gain * growth * resample_median(times[1] / times[0])
+        return Outcome(np.clip(stays, 0.0, _MOST_STAYS), evidence)
+
+    def _compare_growth(self) -> np.ndarray | float | None:
+        """How a kernel grows with the images with one thread over how it does with all, each over its time.
+
+        1 where that says nothing; None where the times themselves would say nothing either.
+        """
+        alone, twice, four = (self.arms.find(name) for name in (ALONE, BATCH_2, BATCH_4))
+        line = self.arms.time(alone, twice, four)
+        if line is None or _bends_upwards(line):
+            return 1.0
+        one, one_four = self.arms.find(ONE_THREAD), self.arms.find(ONE_THREAD_BATCH_4)
+        times = self.arms.time(alone, four, one, one_four)
+        if times is None:
+            return 1.0
+        growth = (resample_median(times[1] / times[0]) - 1) / 3
+        if find_interval(growth)[0] <= 0:
+            # From outside, this is a call that takes much longer than the kernel.
+            return 1.0 if self.arms.time(alone, one, only_onednn=True) is not None else None
+        one_thread_growth = (resample_median(times[3] / times[2]) - 1) / 3
+        return one_thread_growth / np.maximum(growth, 1e-9)
+
+    def try_empty_lanes(self) -> Outcome | None:
+        """Channels rounded up to whole vectors, their time scaled by the work."""
+        whole = self.arms.find(WHOLE_LANES)
+        own = self.arms.find(ONE_THREAD)
+        if own is None or whole is None or own.process != whole.process:
+            own = self.arms.find(ALONE)
+        times = self.arms.time(own, whole)
+        if own is None or whole is None or times is None or own.process != whole.process:
+            return None
+        scale = self._scale(own, whole)
+        if scale is None:
+            return None
+        evidence = {
+            "channels": own.case.in_channels,
+            "lanes": whole.case.in_channels,
+            "filters": own.case.filters,
+            "filters_in_whole_lanes": whole.case.filters,
+            "seconds": _median(times[0]),
+            "seconds_with_whole_lanes": _median(times[1]),
+            "scaled_by": scale,
+        }
+        return Outcome(resample_median(times[1] / times[0]) * scale, evidence)
+
+    def try_implementations(self) -> Outcome | None:
+        """The fastest other implementation against the kernel alone (not against what is left of it)."""
+        found = []
+        for arm in self.arms.others:
+            times = self.arms.time(self.arms.find(ALONE), arm)
+            scale = (
+                self._scale(self.arms.find(ALONE), arm) if arm.setting in (ONE_MULTIPLIER, THREE_WIDE) else 1
+            )
+            if times is not None and scale is not None:
+                evidence = {
+                    "setting": arm.setting,
+                    "seconds": _median(times[1]) * scale,
+                    "this_seconds": _median(times[0]),
+                }
+                found.append((resample_median(times[1] / times[0]) * scale, evidence))
+        if not found:
+            return None
+        takes, evidence = min(found, key=lambda pair: pair[0][0])
+        return Outcome(takes, evidence, tries=len(found))
+
+    def try_ceiling(self) -> Outcome | None:
+        """The best share of its limit that a kernel of this kind reaches with a shape that suits it."""
+        found = []
+        for arm in self.arms.friendly:
+            times = self.arms.time(arm)
+            kernel = self.machine.find_kernel(arm.case, self.operation, self.role)
+            limit = self.machine.limit(arm.case, self.operation, self.role)
+            if times is None or kernel is None or limit is None:
+                continue
+            gain = self.machine.gain_of_arm(arm, limit.bound_by, kernel.bytes)
+            reached = limit.seconds / gain / resample_median(times[0], _FRIENDLY_STREAM)
+            found.append((np.minimum(reached, 1.0), arm.case.shape))
+        if not found:
+            return None
+        reached, shape = max(found, key=lambda pair: pair[0][0])
+        return Outcome(reached, {"of_limit": float(reached[0]), "shape": shape})
+
+    def _scale(self, own: Arm | None, other: Arm) -> float | None:
+        """The least time of the work of ``own`` over that of ``other``."""
+        least = self.machine.limit(own.case, self.operation, self.role) if own else None
+        other_least = self.machine.limit(other.case, self.operation, self.role)
+        return least.seconds / other_least.seconds if least and other_least else None
+
+
+def _bends_upwards(times: np.ndarray) -> bool:
+    """Whether later batches cost more each than the first that was added, by more than chance."""
+    twice, four = resample_median(times[1] / times[0]), resample_median(times[2] / times[0])
+    return find_interval((four - twice) / 2 - (twice - 1))[0] > 0
+
+
+def _median(row: np.ndarray) -> float:
+    return float(np.median(row))

@@ -1,0 +1,1 @@
+"""Controlled experiments on the kernels of traced cases, in child processes that take turns."""
