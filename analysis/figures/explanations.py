@@ -28,6 +28,7 @@ from analysis.reasons.causes.parts import (
     FIXED_COST,
     IMPLEMENTATION,
     KERNEL_CEILING,
+    LARGE_DATA,
     THREADS,
 )
 from analysis.reasons.explanation import Explanation
@@ -39,6 +40,7 @@ _CAUSE_COLOURS = {
     COLD_DATA: "#56B4E9",
     FIXED_COST: "#E69F00",
     THREADS: "#009E73",
+    LARGE_DATA: "#8C6D31",
     EMPTY_LANES: "#F0E442",
     IMPLEMENTATION: "#CC79A7",
     KERNEL_CEILING: FAINT,

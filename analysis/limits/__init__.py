@@ -1,1 +1,1 @@
-"""What a case costs, and the least time that a machine could take for it."""
+"""The least time that a machine could take for a case."""

@@ -20,8 +20,8 @@ from functools import lru_cache
 
 import pandas as pd
 
-from analysis.limits import cost
 from analysis.results.tables import Results
+from bench.contract import cost
 from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.contract.ceilings import COPY, EMPTY_CALL, MATRIX_PRODUCT, TRIAD
 

@@ -14,6 +14,7 @@ from analysis.reasons.causes.parts import (
     FIXED_COST,
     IMPLEMENTATION,
     KERNEL_CEILING,
+    LARGE_DATA,
     THREADS,
 )
 from analysis.wording import LAYER_NAMES
@@ -29,12 +30,13 @@ TITLES = {
     "outside_onednn": "kernels outside oneDNN",
     "more_bytes": "more bytes than {dense}",
     "bandwidth_bound": "memory bandwidth",
+    LARGE_DATA: "data larger than the cache",
     EMPTY_LANES: "empty vector lanes",
     COLD_DATA: "data that are not in the cache",
     FIXED_COST: "fixed cost of a call",
     THREADS: "work shared among threads",
     IMPLEMENTATION: "a faster implementation that was not chosen",
-    KERNEL_CEILING: "as fast as such kernels get",
+    KERNEL_CEILING: "kernels of which none gets nearer to its limit",
     "more_kernels": "more kernels than {dense}",
     "dispatch_dominates": "time outside operations",
     "reorders": "reorders of weights",

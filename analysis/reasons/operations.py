@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.limits.cost import Kernel, list_kernels
 from analysis.limits.roofline import Ceilings, compute_kernel_limit
 from analysis.reasons.causes.dividing import divide_kernel
 from analysis.reasons.causes.parts import KernelSum
@@ -17,6 +16,7 @@ from analysis.reasons.explanation import OPERATION_COLUMNS
 from analysis.reasons.refusals import list_refusals
 from analysis.traces.step import Trace
 from bench.contract.cases import ConvCase
+from bench.contract.cost import Kernel, list_kernels
 
 
 def tabulate_operations(case: ConvCase, trace: Trace, seconds: float, ceilings: Ceilings) -> pd.DataFrame:

@@ -20,9 +20,14 @@ from analysis.pairs.table import tabulate_pairs
 from analysis.reasons.explaining import explain_pairs
 from analysis.reasons.explanation import Explained
 from analysis.report.cautions import list_cautions
-from analysis.report.explanations import ShownExplanation, choose_explanations
+from analysis.report.explanations import (
+    ExplanationsElsewhere,
+    ShownExplanation,
+    choose_explanations,
+    find_tested_elsewhere,
+)
 from analysis.results.files import ResultsError
-from analysis.results.selection import write_environment
+from analysis.results.selection import describe_place, write_environment
 from analysis.results.tables import Results
 from analysis.wording import join_words
 
@@ -47,6 +52,8 @@ class Study:
     explained: Explained
     #: Of these explanations those on the page.
     shown_explanations: tuple[ShownExplanation, ...]
+    #: What experiments say in another environment; ``None`` where there are experiments in this one.
+    tested_elsewhere: ExplanationsElsewhere | None
     #: A row a remedy, as ``tabulate_remedies`` has it.
     gains: pd.DataFrame
     #: The MNIST trainings to judge by, as ``keep_judged_trainings`` has them.
@@ -92,6 +99,7 @@ def make_study(
         plane_and_arms=find_plane_and_arms(comparisons),
         explained=explained,
         shown_explanations=choose_explanations(explained, gains, folder),
+        tested_elsewhere=find_tested_elsewhere(explained, results, everything, folder),
         gains=gains,
         trainings=keep_judged_trainings(results),
         networks=networks,
@@ -109,10 +117,8 @@ def _find_networks(results: Results, everything: Results) -> tuple[tuple[Measure
         return tuple(own), ""
     newest = everything.networks["run"].max()
     run = next(run for run in everything.runs if run.number == newest)
-    place = (
-        f"{run.environment['cores']} cores of {run.environment['cpu']}, {write_environment(run.environment)}"
-    )
-    return tuple(build_networks(everything.select_environment(run.fingerprint))), place
+    own = build_networks(everything.select_environment(run.fingerprint))
+    return tuple(own), describe_place(run.environment)
 
 
 def _compare_with_another(

@@ -58,6 +58,11 @@ def write_environment(environment: Mapping[str, Any]) -> str:
     return f"{', '.join(f'{name} {value}' for name, value in facts.items())} ({environment['fingerprint']})"
 
 
+def describe_place(environment: Mapping[str, Any]) -> str:
+    """Where something was measured: the processor, and what ran on it."""
+    return f"{environment['cores']} cores of {environment['cpu']}, {write_environment(environment)}"
+
+
 def _keep_meeting(found: Results, conditions: Mapping[str, str], wanted: str) -> Results:
     kept = {run.number for run in found.runs if _meets(run.environment, conditions)}
     if not kept:

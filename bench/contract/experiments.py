@@ -32,8 +32,10 @@ AS_IS, SINGLE_THREAD, WITHOUT_ONEDNN, NARROWER_VECTORS = (
 IN_STEP, ALONE, COPY = "in step", "alone", "copy"
 #: Alone, with so many times the images.
 BATCH_2, BATCH_4 = "batch 2", "batch 4"
-#: Alone with one thread; the same with four times the images; and with channels rounded up to whole vectors.
-ONE_THREAD, ONE_THREAD_BATCH_4, WHOLE_LANES = "one thread", "one thread, batch 4", "whole lanes"
+#: Alone with one thread; the same with four times the images.
+ONE_THREAD, ONE_THREAD_BATCH_4 = "one thread", "one thread, batch 4"
+#: With one thread: fewer and smaller images, which fit a core's cache; channels rounded up to whole vectors.
+SMALL_DATA, WHOLE_LANES = "small data", "whole lanes"
 #: The same work by another implementation: ``setting`` says which.
 OTHER = "other"
 #: A shape that suits kernels of this kind, alone with one thread: what the kind reaches at best.
@@ -48,6 +50,7 @@ ARMS = (
     BATCH_4,
     ONE_THREAD,
     ONE_THREAD_BATCH_4,
+    SMALL_DATA,
     WHOLE_LANES,
     OTHER,
     FRIENDLY,

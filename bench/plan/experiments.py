@@ -27,6 +27,9 @@ _VECTOR_BYTES = {
     "SVE (256": 32,
 }
 _NARROW_BYTES = 16
+#: Input and output together, in bytes, fit the second cache of a core.
+_SMALL_BYTES = 2**18
+_LEAST_SIDE = 4
 #: (images, side, channels) that suit a kernel: small enough for a core's cache, whole vectors, long loops.
 _FRIENDLY = ((2, 16, 64), (1, 28, 128), (4, 14, 256))
 
@@ -148,6 +151,9 @@ def list_arms(kernel: PlannedKernel, conditions: Conditions) -> Iterator[Planned
     if alone == names.SINGLE_THREAD:
         yield plan(names.ONE_THREAD, alone)
         yield plan(names.ONE_THREAD_BATCH_4, alone, batch=4 * batch)
+    small = _shrink(kernel.case)
+    if small != kernel.case:
+        yield PlannedArm(names.SMALL_DATA, alone, small, kernel.role)
     rounded = _round_channels(kernel.case, conditions.vector_bytes // kernel.case.item_bytes)
     if rounded != kernel.case and kernel.case.device.startswith("CPU"):
         yield PlannedArm(names.WHOLE_LANES, alone, rounded, kernel.role)
@@ -173,6 +179,30 @@ def _list_settings(kernel: PlannedKernel, conditions: Conditions) -> Iterator[tu
         yield names.ONE_MULTIPLIER, {"depth_multiplier": 1, "filters": case.in_channels}
     if kernel.operation == DEPTHWISE and max(case.kernel_size) > 3:
         yield names.THREE_WIDE, {"kernel_size": tuple(min(side, 3) for side in case.kernel_size)}
+
+
+def _shrink(case: ConvCase) -> ConvCase:
+    """``case`` with as many images, or with images as small, as fit a core's cache; channels stay."""
+    small = case
+    while count_image_bytes(small) > _SMALL_BYTES:
+        if small.batch > 1:
+            fitting = _SMALL_BYTES * small.batch // count_image_bytes(small)
+            small = dataclasses.replace(small, batch=max(1, fitting))
+            continue
+        least = [max(_LEAST_SIDE, extent) for extent in small.dilated_kernel]
+        height = 1 if small.height == 1 else max(least[0], small.height // 2)
+        width = max(least[1], small.width // 2)
+        if (height, width) >= (small.height, small.width):
+            break
+        small = dataclasses.replace(small, height=min(height, small.height), width=min(width, small.width))
+    return small
+
+
+def count_image_bytes(case: ConvCase) -> int:
+    """Bytes of the input and the output."""
+    height, width = case.output_size
+    elements = case.height * case.width * case.in_channels + height * width * case.filters
+    return case.batch * elements * case.item_bytes
 
 
 def _round_channels(case: ConvCase, lanes: int) -> ConvCase:

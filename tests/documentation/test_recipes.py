@@ -9,13 +9,13 @@ import re
 
 import pytest
 
-from analysis.limits.cost import list_kernels
 from analysis.reasons.detectors import find
 from analysis.reasons.findings import TITLES
 from analysis.traces.naming import classify_type
 from analysis.wording import FRAMEWORK_NAMES, LAYER_NAMES
 from bench.contract import remedies
 from bench.contract.cases import DENSE_OF, LAYERS, SPLIT, ConvCase
+from bench.contract.cost import list_kernels
 from bench.frameworks.loading import AVAILABLE
 from bench.plan.remedies import suggest_remedies
 from bench.workloads.reference import compute_expected, draw_tensors

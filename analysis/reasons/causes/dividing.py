@@ -1,8 +1,8 @@
 """A kernel's time in its step = its least time + causes + what is left.
 
 Causes are taken off one after the other, from the outside to the inside: what surrounds the kernel, how it is
-divided, its shape, its code. Each takes its part of what those before it left. A cause is claimed only where
-the interval of its part, of 95 % for all tests of a kernel together, lies above :data:`MARGIN`; where it does
+called and divided, its size, its shape, its code. Each takes its part of what those before it left. A cause is
+claimed only where the interval of its part, of 95 % for all tests of a kernel together, lies above :data:`MARGIN`; where it does
 not, the time stays for what follows.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.limits.cost import Kernel
 from analysis.limits.roofline import Ceilings, Limit
 from analysis.reasons.causes.arms import Arms
 from analysis.reasons.causes.machine import Machine
@@ -21,6 +20,7 @@ from analysis.reasons.causes.parts import (
     FIXED_COST,
     IMPLEMENTATION,
     KERNEL_CEILING,
+    LARGE_DATA,
     THREADS,
     Cause,
     KernelSum,
@@ -28,6 +28,7 @@ from analysis.reasons.causes.parts import (
 from analysis.reasons.causes.trials import Outcome, Trials
 from analysis.statistics.estimates import CONFIDENCE
 from analysis.statistics.resampling import DRAWS, FEWEST_TURNS, find_interval
+from bench.contract.cost import Kernel
 from bench.contract.experiments import Experiments
 
 #: A smaller part is never claimed. Of 1500 simulated kernels for which nothing makes a difference, with ten
@@ -75,6 +76,7 @@ def _run_trials(trials: Trials) -> dict[str, Outcome]:
         COLD_DATA: trials.try_cold_data,
         FIXED_COST: trials.try_fixed_cost,
         THREADS: trials.try_threads,
+        LARGE_DATA: trials.try_large_data,
         EMPTY_LANES: trials.try_empty_lanes,
         IMPLEMENTATION: trials.try_implementations,
         KERNEL_CEILING: trials.try_ceiling,

@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.limits.cost import Kernel, list_kernels
 from analysis.limits.roofline import COMPUTE, Ceilings, Limit, compute_kernel_limit
 from analysis.statistics.resampling import DRAWS, resample_median
 from bench.contract.cases import ConvCase
+from bench.contract.cost import Kernel, list_kernels
 from bench.contract.experiments import PRODUCT, SINGLE_THREAD, STREAM, Arm, Experiments, ThreadScaling
 
 #: Turns of the ceilings belong to no turns of kernels.

@@ -9,16 +9,18 @@ from typing import Any
 COLD_DATA = "cold_data"
 FIXED_COST = "fixed_cost"
 THREADS = "threads"
+LARGE_DATA = "large_data"
 EMPTY_LANES = "empty_lanes"
 IMPLEMENTATION = "implementation"
 KERNEL_CEILING = "kernel_ceiling"
 
 #: In words, for legends. The order is that of the sum, from the outside to the inside: what surrounds the
-#: kernel, how it is divided, its shape, its code.
+#: kernel, how it is called and divided, its size, its shape, its code.
 CAUSE_NAMES: Mapping[str, str] = {
     COLD_DATA: "data not in the cache",
     FIXED_COST: "fixed cost of a call",
     THREADS: "threads",
+    LARGE_DATA: "data larger than the cache",
     EMPTY_LANES: "empty vector lanes",
     IMPLEMENTATION: "another implementation is faster",
     KERNEL_CEILING: "no kernel of this kind comes nearer",

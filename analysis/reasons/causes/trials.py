@@ -6,7 +6,7 @@ ratios of arms in the same turns are used, so drift between processes does not m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,17 +17,23 @@ from analysis.reasons.causes.machine import Machine, name_working_set
 from analysis.statistics.resampling import find_interval, resample_median
 from bench.contract.experiments import (
     ALONE,
+    AVX2,
     BATCH_2,
     BATCH_4,
+    FLOAT32,
+    GRAPH_MODE,
     IN_STEP,
-    ONE_MULTIPLIER,
+    LAST_CHANNELS,
+    NO_ONEDNN,
     ONE_THREAD,
     ONE_THREAD_BATCH_4,
-    THREE_WIDE,
+    SMALL_DATA,
     WHOLE_LANES,
     Arm,
 )
 
+#: Settings under which another implementation does exactly this work; under others its time is scaled.
+_SAME_WORK = frozenset({FLOAT32, GRAPH_MODE, LAST_CHANNELS, NO_ONEDNN, AVX2})
 #: Turns of friendly shapes may belong to no turns of the other arms.
 _FRIENDLY_STREAM = 2
 #: A kernel that would take longer without a cause has lost nothing to it, however much longer.
@@ -75,7 +81,7 @@ class Trials:
         """
         arms = [self.arms.find(name) for name in (ALONE, BATCH_2, BATCH_4)]
         times = self.arms.time(*arms, only_onednn=True)
-        if times is None or _bends_upwards(times):
+        if times is None or _bends_upwards(times) or not _ran_the_same(arms):
             return None
         by_batch = {batch: _median(row) for batch, row in zip(("1", "2", "4"), times, strict=True)}
         growth = (resample_median(times[2] / times[0]) - 1) / 3
@@ -121,48 +127,79 @@ class Trials:
         one_thread_growth = (resample_median(times[3] / times[2]) - 1) / 3
         return one_thread_growth / np.maximum(growth, 1e-9)
 
+    def try_large_data(self) -> Outcome | None:
+        """As few and as small images as fit a core's cache, their time scaled by the work."""
+        scaled = self._try_scaled(SMALL_DATA)
+        if scaled is None:
+            return None
+        stays, evidence, small = scaled
+        return Outcome(stays, {**evidence, "shape": small.case.shape})
+
     def try_empty_lanes(self) -> Outcome | None:
         """Channels rounded up to whole vectors, their time scaled by the work."""
-        whole = self.arms.find(WHOLE_LANES)
-        own = self.arms.find(ONE_THREAD)
-        if own is None or whole is None or own.process != whole.process:
-            own = self.arms.find(ALONE)
-        times = self.arms.time(own, whole)
-        if own is None or whole is None or times is None or own.process != whole.process:
+        scaled = self._try_scaled(WHOLE_LANES)
+        if scaled is None:
             return None
-        scale = self._scale(own, whole)
-        if scale is None:
-            return None
-        evidence = {
+        stays, evidence, whole = scaled
+        own = self._find_own(whole)
+        channels = {
             "channels": own.case.in_channels,
             "lanes": whole.case.in_channels,
             "filters": own.case.filters,
             "filters_in_whole_lanes": whole.case.filters,
-            "seconds": _median(times[0]),
-            "seconds_with_whole_lanes": _median(times[1]),
-            "scaled_by": scale,
         }
-        return Outcome(resample_median(times[1] / times[0]) * scale, evidence)
+        return Outcome(stays, {**channels, **evidence})
+
+    def _try_scaled(self, name: str) -> tuple[np.ndarray, dict[str, Any], Arm] | None:
+        """What of the time stays in the arm ``name`` for the same work, with evidence; None where unknown."""
+        arm = self.arms.find(name)
+        own = self._find_own(arm) if arm else None
+        times = self.arms.time(own, arm)
+        scale = self._scale(own, arm) if own and arm else None
+        if times is None or scale is None:
+            return None
+        evidence = {
+            "seconds": _median(times[0]),
+            "other_seconds": _median(times[1]),
+            "scaled_by": scale,
+            "implementation": arm.implementation,
+        }
+        return resample_median(times[1] / times[0]) * scale, evidence, arm
+
+    def _find_own(self, arm: Arm) -> Arm | None:
+        """The kernel alone in the process of ``arm``."""
+        own = self.arms.find(ONE_THREAD)
+        if own is None or own.process != arm.process:
+            own = self.arms.find(ALONE)
+        return own if own is not None and own.process == arm.process else None
 
     def try_implementations(self) -> Outcome | None:
         """The fastest other implementation against the kernel alone (not against what is left of it)."""
+        alone = self.arms.find(ALONE)
         found = []
-        for arm in self.arms.others:
-            times = self.arms.time(self.arms.find(ALONE), arm)
-            scale = (
-                self._scale(self.arms.find(ALONE), arm) if arm.setting in (ONE_MULTIPLIER, THREE_WIDE) else 1
-            )
+        for arm, setting in self._list_alternatives(alone):
+            times = self.arms.time(alone, arm)
+            scale = self._scale(alone, arm) if setting not in _SAME_WORK else 1
             if times is not None and scale is not None:
                 evidence = {
-                    "setting": arm.setting,
+                    "setting": setting,
                     "seconds": _median(times[1]) * scale,
                     "this_seconds": _median(times[0]),
+                    "implementation": arm.implementation,
                 }
                 found.append((resample_median(times[1] / times[0]) * scale, evidence))
         if not found:
             return None
         takes, evidence = min(found, key=lambda pair: pair[0][0])
         return Outcome(takes, evidence, tries=len(found))
+
+    def _list_alternatives(self, alone: Arm | None) -> Iterator[tuple[Arm, str]]:
+        """Other implementations, each with what gives it; those that more images make oneDNN choose, too."""
+        yield from ((arm, arm.setting) for arm in self.arms.others)
+        for setting in (BATCH_2, BATCH_4):
+            arm = self.arms.find(setting)
+            if alone and arm and arm.implementation and arm.implementation != alone.implementation:
+                yield arm, setting
 
     def try_ceiling(self) -> Outcome | None:
         """The best share of its limit that a kernel of this kind reaches with a shape that suits it."""
@@ -186,6 +223,11 @@ class Trials:
         least = self.machine.limit(own.case, self.operation, self.role) if own else None
         other_least = self.machine.limit(other.case, self.operation, self.role)
         return least.seconds / other_least.seconds if least and other_least else None
+
+
+def _ran_the_same(arms: Sequence[Arm | None]) -> bool:
+    """Whether one implementation ran all ``arms``: else they are not the same kernel."""
+    return len({arm.implementation for arm in arms if arm is not None}) == 1
 
 
 def _bends_upwards(times: np.ndarray) -> bool:

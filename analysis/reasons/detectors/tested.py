@@ -12,6 +12,7 @@ from analysis.reasons.causes.parts import (
     FIXED_COST,
     IMPLEMENTATION,
     KERNEL_CEILING,
+    LARGE_DATA,
     THREADS,
     Cause,
 )
@@ -21,6 +22,8 @@ from analysis.reasons.traced_layer import TracedLayer
 from analysis.wording import format_milliseconds, format_number, format_percent, join_words
 from bench.contract.experiments import (
     AVX2,
+    BATCH_2,
+    BATCH_4,
     FLOAT32,
     GRAPH_MODE,
     LAST_CHANNELS,
@@ -40,6 +43,9 @@ from bench.contract.remedies import (
 #: A tested kernel is unexplained where more than this part of what it takes too long is left.
 _MOST_LEFT = 0.5
 
+#: How many images make oneDNN choose another implementation.
+_IMAGES = {BATCH_2: "2 times", BATCH_4: "4 times"}
+
 #: A kernel in words, and the cause with what was measured.
 _Lost = tuple[str, Cause]
 
@@ -48,6 +54,7 @@ _TRIED = {
     COLD_DATA: "calling it alone",
     FIXED_COST: "more images",
     THREADS: "one thread",
+    LARGE_DATA: "images that fit the cache",
     EMPTY_LANES: "whole vectors of channels",
     IMPLEMENTATION: "other implementations",
     KERNEL_CEILING: "shapes that suit such kernels",
@@ -133,12 +140,20 @@ def _describe_threads(evidence: Mapping[str, Any]) -> str:
     )
 
 
+def _describe_large_data(evidence: Mapping[str, Any]) -> str:
+    return (
+        f"with one thread {format_milliseconds(evidence['seconds'])} ms; at the pace of {evidence['shape']}, "
+        "whose images fit the cache, "
+        f"{format_milliseconds(evidence['other_seconds'] * evidence['scaled_by'])} ms"
+    )
+
+
 def _describe_empty_lanes(evidence: Mapping[str, Any]) -> str:
     return (
         f"{_count_channels(evidence, 'channels', 'filters')} take "
         f"{format_milliseconds(evidence['seconds'])} ms, "
         f"{_count_channels(evidence, 'lanes', 'filters_in_whole_lanes')} "
-        f"{format_milliseconds(evidence['seconds_with_whole_lanes'])} ms"
+        f"{format_milliseconds(evidence['other_seconds'])} ms"
     )
 
 
@@ -152,8 +167,13 @@ def _count_channels(evidence: Mapping[str, Any], channels: str, filters: str) ->
 def _describe_implementation(evidence: Mapping[str, Any]) -> str:
     return (
         f"{format_milliseconds(evidence['this_seconds'])} ms as it is, "
-        f"{format_milliseconds(evidence['seconds'])} ms with {evidence['setting']}"
+        f"{format_milliseconds(evidence['seconds'])} ms with {_name_setting(evidence)}"
     )
+
+
+def _name_setting(evidence: Mapping[str, Any]) -> str:
+    times = _IMAGES.get(evidence["setting"])
+    return f"{times} the images, of which {evidence['implementation']} runs" if times else evidence["setting"]
 
 
 def _describe_ceiling(evidence: Mapping[str, Any]) -> str:
@@ -165,6 +185,7 @@ _SENTENCES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     COLD_DATA: ("In the step its data are not in the cache, so time is lost", _describe_cold_data),
     FIXED_COST: ("A part of the time does not grow with the images", _describe_fixed_cost),
     THREADS: ("Sharing the work among threads loses time", _describe_threads),
+    LARGE_DATA: ("Its data are larger than a core's cache, so time is lost", _describe_large_data),
     EMPTY_LANES: ("Vectors run partly empty", _describe_empty_lanes),
     IMPLEMENTATION: ("Another implementation is faster", _describe_implementation),
     KERNEL_CEILING: ("No kernel of this kind comes near its limit here", _describe_ceiling),
@@ -198,7 +219,7 @@ def _advise_on_lanes(lost: Sequence[_Lost]) -> Advice:
         [
             Advice(
                 f"{_count_channels(cause.evidence, 'lanes', 'filters_in_whole_lanes')} take "
-                f"{format_number(cause.evidence['seconds_with_whole_lanes'] / cause.evidence['seconds'])} "
+                f"{format_number(cause.evidence['other_seconds'] / cause.evidence['seconds'])} "
                 "times as long"
             )
             for _, cause in lost
@@ -214,6 +235,8 @@ def _advise_on_implementation(name: str, cause: Cause, layer: TracedLayer) -> Ad
         remedy = TORCH_COMPILE_OFF if layer.backend == "torch" else XLA_OFF
         compiler = "torch.compile" if layer.backend == "torch" else "XLA"
         return Advice(f"leave {compiler} off: that {faster}", (remedy,))
+    if setting in _IMAGES:
+        return Advice(f"{_IMAGES[setting]} the images: oneDNN then chooses another kernel", (LARGER_BATCH,))
     known = {
         FLOAT32: Advice("compute this layer in float32"),
         NO_ONEDNN: Advice(f"TF_ENABLE_ONEDNN_OPTS=0 {faster}"),

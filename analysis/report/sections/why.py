@@ -36,7 +36,8 @@ from analysis.report.study import Study
 
 
 def build_section(study: Study, renderer: Renderer) -> Section:
-    explained, shown = study.explained, study.shown_explanations
+    explained, elsewhere = study.explained, study.tested_elsewhere
+    shown = (*study.shown_explanations, *(elsewhere.shown if elsewhere else ()))
     waterfalls = {one.anchor: _render_waterfall(one, renderer) for one in shown}
     kernel_sums = _render_kernel_sums(shown, renderer)
     rooflines = _render_rooflines(study, renderer)
@@ -46,12 +47,13 @@ def build_section(study: Study, renderer: Renderer) -> Section:
         template="why.html.j2",
         content={
             "explained": explained,
-            "shown": shown,
-            "not_shown": len(explained.pairs) - len(shown),
+            "shown": study.shown_explanations,
+            "not_shown": len(explained.pairs) - len(study.shown_explanations),
+            "elsewhere": elsewhere,
             "waterfalls": waterfalls,
             "kernel_sums": kernel_sums,
             "sums": {one.anchor: _list_sums(one.explanation) for one in shown},
-            "controls": write_controls(explained),
+            "controls": write_controls(elsewhere.explained if elsewhere else explained),
             "rooflines": rooflines,
             "unexplained": explained.missing["reason"].value_counts().to_dict(),
             "operations": {one.anchor: _list_operations(one.explanation) for one in shown},
@@ -63,7 +65,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
         figures=(*rooflines, *waterfalls.values(), *kernel_sums.values()),
         tables=_list_tables(explained),
         added_by=commands.TRACE_TELLING,
-        is_there=explained.traced,
+        is_there=explained.traced or bool(elsewhere),
     )
 
 

@@ -23,6 +23,7 @@ from bench.plan.experiments import (
     Conditions,
     PlannedArm,
     PlannedKernel,
+    count_image_bytes,
     group_cases,
     list_arms,
     list_friendly,
@@ -30,15 +31,17 @@ from bench.plan.experiments import (
 )
 from bench.tracing.capturing import SERIAL
 from bench.tracing.experiments.child import ONE_PROCESSOR
+from bench.tracing.experiments.quick_limits import QuickLimits
 from bench.tracing.experiments.talking import Child, ChildLost, start_children
 from bench.tracing.experiments.turns import Runner, take_turns
 
-#: A kernel under this share of every step that it is in is not asked about: no reader is shown it either.
-_LEAST_SHARE = 0.05
+#: A kernel under this share of every step that it is in is not asked about. It is less than what a reader is
+#: told of, since the trace may say another share.
+_LEAST_SHARE = 0.03
 #: An arm whose call takes longer than this is left out, but for the kernel alone.
 _LONGEST_CALL_SECONDS = 0.25
-#: And one whose tensors take more memory than this.
-_MOST_BYTES = 2**30
+#: And one whose input and output take more bytes than this.
+_MOST_BYTES = 2**29
 #: How many times longer a call of an arm may take than the kernel alone.
 _LONGER = {
     names.BATCH_2: 2,
@@ -106,19 +109,24 @@ class _Laboratory:
         self._children = children
         self._conditions = conditions
         self._friendly: dict[tuple[PlannedArm, ...], list[Arm]] = {}
+        self._limits = QuickLimits()
         self._scalings = self._measure_scalings()
 
     def examine(self, cases: Sequence[ConvCase]) -> list[Experiments]:
         """All experiments on the kernels of ``cases``, one layer's; one result a case."""
         self._forget()
         steps = self._prepare_steps(cases)
-        kernels = [kernel for kernel in list_kernels(cases) if _is_worth(kernel, cases, steps)]
+        kernels = [kernel for kernel in list_kernels(cases) if self._is_worth(kernel, cases, steps)]
         arms = {kernel: self._prepare_arms(kernel) for kernel in kernels}
-        take_turns([*steps.values(), *(runner for runners in arms.values() for runner in runners)])
-        found = {kernel: self._collect(kernel, runners) for kernel, runners in arms.items()}
+        every = [runner for runners in arms.values() for runner in runners]
+        empty = self._prepare_empty(every)
+        take_turns([*steps.values(), *every, *empty])
+        found = {
+            kernel: self._collect(kernel, [*runners, *empty]) for kernel, runners in arms.items() if runners
+        }
         results = []
         for case in cases:
-            own = [kernel for kernel in kernels if (kernel.operation, kernel.role) in list_roles(case)]
+            own = [kernel for kernel in found if (kernel.operation, kernel.role) in list_roles(case)]
             experiments = [
                 KernelExperiment(
                     kernel.operation,
@@ -129,6 +137,23 @@ class _Laboratory:
             ]
             results.append(Experiments(case, self._conditions.threads, tuple(experiments), self._scalings))
         return results
+
+    def _is_worth(
+        self, kernel: PlannedKernel, cases: Sequence[ConvCase], steps: Mapping[ConvCase, Runner]
+    ) -> bool:
+        """Whether the kernel is slow in some step and takes enough of it, or nobody knows."""
+        own = [
+            steps[case]
+            for case in cases
+            if case in steps and (kernel.operation, kernel.role) in list_roles(case)
+        ]
+        if not own:
+            return True
+        for step in own:
+            seconds, share = step.find_kernel(f"{kernel.operation} {kernel.role}")
+            if not seconds or (share >= _LEAST_SHARE and self._limits.may_be_slow(kernel, seconds)):
+                return True
+        return False
 
     def _forget(self) -> None:
         for child in self._children.values():
@@ -146,31 +171,29 @@ class _Laboratory:
         return steps
 
     def _prepare_arms(self, kernel: PlannedKernel) -> list[Runner]:
-        """The arms of ``kernel`` that can be had and do not take too long; empty calls among them."""
+        """The arms of ``kernel`` that can be had and do not take too long."""
         runners: list[Runner] = []
         for planned in list_arms(kernel, self._conditions):
             longer = _LONGER.get(planned.arm, 1)
             is_long = bool(runners) and runners[0].call_seconds * longer > _LONGEST_CALL_SECONDS
-            if (is_long and planned.arm != names.OTHER) or _count_bytes(planned.case) > _MOST_BYTES:
+            if (is_long and planned.arm != names.OTHER) or count_image_bytes(planned.case) > _MOST_BYTES:
                 continue
             runner = self._prepare(planned)
             if runner:
                 runners.append(runner)
             elif planned.arm == names.ALONE:
                 return []
-        return [*runners, *self._prepare_empty(kernel, runners)]
+        return runners
 
-    def _prepare_empty(self, kernel: PlannedKernel, runners: Sequence[Runner]) -> list[Runner]:
-        if kernel.case.mode == "eager":
+    def _prepare_empty(self, runners: Sequence[Runner]) -> list[Runner]:
+        """An empty call in each process of ``runners``, in the mode of the first; none for eager ones."""
+        if not runners or runners[0].planned.case.mode == "eager":
             return []
-        found = []
-        for process in dict.fromkeys(runner.planned.process for runner in runners):
-            planned = PlannedArm(names.EMPTY, process, kernel.case)
-            ceiling = Ceiling(EMPTY_CALL, kernel.case.device, mode=kernel.case.mode)
-            runner = self._prepare(planned, ceiling)
-            if runner:
-                found.append(runner)
-        return found
+        case = runners[0].planned.case
+        ceiling = Ceiling(EMPTY_CALL, case.device, mode=case.mode)
+        processes = dict.fromkeys(runner.planned.process for runner in runners)
+        found = [self._prepare(PlannedArm(names.EMPTY, process, case), ceiling) for process in processes]
+        return [runner for runner in found if runner]
 
     def _prepare(self, planned: PlannedArm, ceiling: Ceiling | None = None) -> Runner | None:
         """``planned``, or ``ceiling`` in its process, ready to run; ``None`` where it cannot run here."""
@@ -179,16 +202,14 @@ class _Laboratory:
 
     def _collect(self, kernel: PlannedKernel, runners: Sequence[Runner]) -> list[Arm]:
         name = f"{kernel.operation} {kernel.role}"
-        return [runner.collect(name) for runner in runners] + (
-            self._measure_friendly(kernel, name) if runners else []
-        )
+        return [runner.collect(name) for runner in runners] + self._measure_friendly(kernel, name)
 
     def _measure_friendly(self, kernel: PlannedKernel, name: str) -> list[Arm]:
         """The friendly shapes of the kernel's kind, measured once."""
         planned = tuple(list_friendly(kernel, self._conditions))
         if planned not in self._friendly:
             runners = [runner for arm in planned if (runner := self._prepare(arm))]
-            empty = self._prepare_empty(kernel, runners)
+            empty = self._prepare_empty(runners)
             take_turns([*runners, *empty])
             # What the log does not show is timed from outside, and less by an empty call already.
             calls = [runner.collect(name) for runner in empty]
@@ -214,18 +235,9 @@ class _Laboratory:
                 take_turns(pair)
                 kind = names.PRODUCT if ceiling.kind == MATRIX_PRODUCT else names.STREAM
                 walls = [runner.collect("").wall_seconds for runner in pair]
+                self._limits.add(ceiling, min(walls[0]))
                 found.append(ThreadScaling(kind, ceiling.working_set_bytes, *walls))
         return tuple(found)
-
-
-def _is_worth(kernel: PlannedKernel, cases: Sequence[ConvCase], steps: Mapping[ConvCase, Runner]) -> bool:
-    """Whether the kernel takes enough of some step, or may do so as its time there is not known."""
-    shares = [
-        steps[case].find_share(f"{kernel.operation} {kernel.role}")
-        for case in cases
-        if case in steps and (kernel.operation, kernel.role) in list_roles(case)
-    ]
-    return not shares or any(share is None or share >= _LEAST_SHARE for share in shares)
 
 
 def _collect_step(step: Runner | None, kernel: PlannedKernel) -> list[Arm]:
@@ -241,10 +253,3 @@ def _subtract_empty(arm: Arm, empty: Sequence[Arm]) -> Arm:
         return arm
     pairs = zip(arm.wall_seconds, own.wall_seconds, strict=True)
     return replace(arm, wall_seconds=tuple(max(wall - call, wall / 10) for wall, call in pairs))
-
-
-def _count_bytes(case: ConvCase) -> int:
-    """Bytes of the input, the output and their gradients."""
-    height, width = case.output_size
-    elements = case.height * case.width * case.in_channels + height * width * case.filters
-    return 2 * case.batch * elements * case.item_bytes

@@ -14,9 +14,9 @@ from bench.plan.experiments import PlannedArm
 from bench.tracing.experiments.talking import Child
 
 #: A slice is about so long, and two calls at least.
-_SLICE_SECONDS = 0.01
+_SLICE_SECONDS = 0.005
 #: Turns are so many, or fewer (but never under the least) where they would take longer than the budget.
-_TURNS, _LEAST_TURNS, _BUDGET_SECONDS = 10, 6, 20.0
+_TURNS, _LEAST_TURNS, _BUDGET_SECONDS = 16, 6, 12.0
 _numbers = itertools.count()
 
 
@@ -57,11 +57,12 @@ class Runner:
         answer = self.child.ask(do="measure", key=self.key, seconds=_SLICE_SECONDS)
         self.slices.append(answer)
 
-    def find_share(self, kernel: str) -> float | None:
-        """The kernel's share of the step in the first slice; ``None`` where the log did not show it."""
+    def find_kernel(self, kernel: str) -> tuple[float, float]:
+        """The kernel's seconds and its share of the step in the first slice; 0 where the log lacks it."""
         if not self.first or kernel not in self.first["kernels"]:
-            return None
-        return self.first["kernels"][kernel][0] / self.first["wall"]
+            return 0.0, 0.0
+        seconds = self.first["kernels"][kernel][0]
+        return seconds, seconds / self.first["wall"]
 
     def collect(self, kernel: str) -> Arm:
         """The arm with its times; by oneDNN's clock those of ``kernel``, where every slice shows it."""

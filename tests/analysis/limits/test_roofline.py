@@ -3,8 +3,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from analysis.limits import cost, roofline
+from analysis.limits import roofline
 from analysis.results.loading import load_results
+from bench.contract import cost
 from bench.contract.cases import ConvCase
 from tests.analysis import made_results
 

@@ -3,13 +3,13 @@ import math
 import pandas as pd
 import pytest
 
-from analysis.limits import cost
 from analysis.pairs.judging import ControlNoise
 from analysis.pairs.parts_alone import tabulate_parts
 from analysis.pairs.plane_and_arms import find_arms, find_plane
 from analysis.pairs.table import tabulate_pairs
 from analysis.results.loading import load_results
 from analysis.statistics import verdicts
+from bench.contract import cost
 from bench.contract.cases import ConvCase, split_parts
 from tests.analysis import made_results
 

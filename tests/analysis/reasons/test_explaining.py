@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from analysis.answers.reasons import write_reasons
 from analysis.cli.main import main
-from analysis.limits import cost, roofline
+from analysis.limits import roofline
 from analysis.pairs.table import tabulate_pairs
 from analysis.reasons.explaining import compute_factors, explain_pairs
 from analysis.reasons.stopwatches import compare_stopwatches
 from analysis.results.loading import load_results
 from analysis.traces.step import KERNELS
+from bench.contract import cost
 from bench.contract.cases import ConvCase
 from tests.analysis import made_results, made_traces
 

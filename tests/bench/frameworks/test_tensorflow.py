@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.limits import cost
+from bench.contract import cost
 from bench.contract.cases import ConvCase, split_parts
 from bench.frameworks import tensorflow, tensorflow_graphs
 from bench.frameworks.interface import Unsupported

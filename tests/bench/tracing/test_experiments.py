@@ -5,9 +5,13 @@ import pytest
 
 from bench.contract import experiments as names
 from bench.contract.cases import ConvCase
+from bench.contract.ceilings import COPY, MATRIX_PRODUCT
+from bench.contract.cost import list_kernels
 from bench.contract.experiments import EXPERIMENTS, Experiments
-from bench.plan.experiments import PlannedArm
+from bench.plan.ceilings import Ceiling
+from bench.plan.experiments import PlannedArm, PlannedKernel
 from bench.tracing.experiments import talking, turns
+from bench.tracing.experiments.quick_limits import QuickLimits
 from bench.tracing.experiments.running import run_experiments
 from bench.tracing.experiments.turns import Runner, take_turns
 
@@ -158,4 +162,20 @@ def test_arms_take_turns_in_alternating_order():
     runners = [Runner(child, PlannedArm(names.ALONE, names.AS_IS, SEPARABLE), key, 0.1) for key in "abc"]
     take_turns(runners)
     assert "".join(child.asked[:6]) == "abccba"
-    assert len(child.asked) == 30
+    assert {child.asked.count(key) for key in "abc"} == {len(child.asked) // 3}
+    assert len(child.asked) % 6 == 0
+
+
+def test_only_kernels_surely_above_half_of_their_limit_are_let_go():
+    kernel = PlannedKernel("dense", "forward", ConvCase())
+    limits = QuickLimits()
+    assert limits.may_be_slow(kernel, seconds=1e-9)  # nothing is known yet
+    flops = 2 * 1024**3
+    limits.add(Ceiling(MATRIX_PRODUCT, "CPU:0", size=1024), seconds=flops / 1e11)
+    limits.add(Ceiling(COPY, "CPU:0", size=2**20), seconds=1e-4)
+    (cost,) = list_kernels(kernel.case)
+    least = cost.flops / 1e11
+    assert limits.may_be_slow(kernel, seconds=least / 0.5)
+    assert not limits.may_be_slow(kernel, seconds=least / 0.8)
+    half = PlannedKernel("dense", "forward", ConvCase(dtype="float16"))
+    assert limits.may_be_slow(half, seconds=least)

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from analysis.limits.cost import list_kernels
 from analysis.limits.roofline import Ceilings, compute_kernel_limit
 from analysis.reasons.causes.dividing import divide_kernel
 from bench.contract import experiments as names
 from bench.contract.cases import ConvCase
+from bench.contract.cost import list_kernels
 from bench.contract.experiments import Arm, Experiments, KernelExperiment, ThreadScaling
 
 CASE = ConvCase(layer="depthwise_conv2d", in_channels=12, filters=12, kernel_size=(3, 3), use_bias=False)

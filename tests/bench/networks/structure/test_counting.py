@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from analysis.limits.cost import count_nominal_macs
 from bench.contract.cases import ConvCase
+from bench.contract.cost import count_nominal_macs
 from bench.networks.structure.counting import count_multiplications, count_parameters
 from bench.workloads.layers import compute_tensor_shape, create_keras_layer
 

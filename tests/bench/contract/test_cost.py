@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.limits import cost
+from bench.contract import cost
 from bench.contract.cases import DIRECTIONS, GROUPED, LAYERS, SPLIT, ConvCase, split_parts
 from bench.contract.kernels import list_roles
 
