@@ -67,12 +67,10 @@ def capture(
     """
     with tempfile.TemporaryDirectory() as dump:
         flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} --xla_dump_hlo_as_text"
-        _run_children(
-            TRACE, _deal_in_order(cases), folder, {**SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell
-        )
+        _run_children(TRACE, cases, folder, {**SERIAL, "XLA_FLAGS": flags, XLA_DUMP: dump}, tell)
     logged = [case for case in cases if _calls_onednn(case)]
     verbosity = {"ONEDNN_VERBOSE": choose_verbosity(onednn_version)}
-    _run_children(PRIMITIVES, _deal_unlike(logged), folder, {**SERIAL, **verbosity}, tell)
+    _run_children(PRIMITIVES, logged, folder, {**SERIAL, **verbosity}, tell)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
 
 
@@ -86,29 +84,6 @@ def choose_verbosity(onednn_version: str) -> str:
     return "dispatch,profile_exec" if knows_words else "1"
 
 
-def _deal_in_order(cases: Sequence[ConvCase]) -> list[tuple[ConvCase, ...]]:
-    """``cases`` for one child after the other."""
-    return [tuple(cases[first : first + _CASES_A_CHILD]) for first in range(0, len(cases), _CASES_A_CHILD)]
-
-
-def _deal_unlike(cases: Sequence[ConvCase]) -> list[tuple[ConvCase, ...]]:
-    """The same, but no child has two cases of one shape.
-
-    They share kernels, and a process creates the primitive of each once: with the second case, oneDNN would
-    not say again what it refuses.
-    """
-    children: list[dict[tuple[int | str, ...], ConvCase]] = []
-    for case in cases:
-        shape = (case.dtype, case.batch, case.height, case.width, case.in_channels)
-        fitting = (child for child in children if shape not in child and len(child) < _CASES_A_CHILD)
-        child = next(fitting, None)
-        if child is None:
-            child = {}
-            children.append(child)
-        child[shape] = case
-    return [tuple(child.values()) for child in children]
-
-
 def _calls_onednn(case: ConvCase) -> bool:
     """Whether oneDNN may run ``case``: on CPU and not compiled by XLA.
 
@@ -120,14 +95,15 @@ def _calls_onednn(case: ConvCase) -> bool:
 
 def _run_children(
     kind: str,
-    shares: Sequence[tuple[ConvCase, ...]],
+    cases: Sequence[ConvCase],
     folder: Path,
     variables: Mapping[str, str],
     tell: Callable[[str], None],
 ) -> None:
-    """Capture ``kind`` of each share of cases in a child of its own, which starts with ``variables`` set."""
-    for share in shares:
-        problem = run_child("bench.tracing.child", Job(kind, str(folder), share), variables)
+    """Capture ``kind`` of ``cases``, some in each child, which starts with ``variables`` set."""
+    for first in range(0, len(cases), _CASES_A_CHILD):
+        some = tuple(cases[first : first + _CASES_A_CHILD])
+        problem = run_child("bench.tracing.child", Job(kind, str(folder), some), variables)
         if problem:
             tell(problem)
 

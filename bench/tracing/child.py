@@ -18,6 +18,7 @@ from bench.frameworks.loading import load_framework
 from bench.timing.settling import settle
 from bench.tracing.job import PRIMITIVES, XLA_DUMP, Job
 from bench.tracing.recording import begin_child, count_affordable_steps, record_trace
+from bench.tracing.refusals import Refusals
 from bench.workloads.preparing import prepare
 
 
@@ -26,16 +27,17 @@ def main() -> None:
     begin_child()
     job = Job.from_json(sys.stdin.read())
     framework = load_framework()
+    refusals = Refusals()
     for case in job.cases:
         folder = Path(job.folder, case.id)
         folder.mkdir(parents=True, exist_ok=True)
-        capture_case(case, job, folder, framework)
+        capture_case(case, job, folder, framework, refusals)
 
 
-def capture_case(case: ConvCase, job: Job, folder: Path, framework: Framework) -> None:
-    """Write what ``job`` asks for of ``case`` into ``folder``."""
+def capture_case(case: ConvCase, job: Job, folder: Path, framework: Framework, refusals: Refusals) -> None:
+    """Write what ``job`` asks for of ``case`` into ``folder``; ``refusals`` are this process's so far."""
     if job.kind == PRIMITIVES:
-        _log_primitives(case, job, folder, framework)
+        _log_primitives(case, job, folder, framework, refusals)
         return
     compiled_before = _find_compiled_modules()
     call = prepare(framework, case).call
@@ -73,7 +75,7 @@ def _trace(case: ConvCase, call: Call, steps: int, folder: Path, framework: Fram
     (folder / CAPTURE).write_text(json.dumps(captured.as_dict(), indent=1), encoding="utf-8")
 
 
-def _log_primitives(case: ConvCase, job: Job, folder: Path, framework: Framework) -> None:
+def _log_primitives(case: ConvCase, job: Job, folder: Path, framework: Framework, refusals: Refusals) -> None:
     """Write what oneDNN prints into ``folder``, while it makes ``case`` ready and during the steps.
 
     Primitives are created in the first call, so what oneDNN has to say of that comes before the first step.
@@ -85,6 +87,8 @@ def _log_primitives(case: ConvCase, job: Job, folder: Path, framework: Framework
     unfinished.write_bytes(b"")
     with _redirect_standard_output(unfinished):
         call = prepare(framework, case).call
+    log = unfinished.read_text(encoding="utf-8", errors="replace")
+    unfinished.write_text(refusals.repeat(log), encoding="utf-8")
     steps = job.steps or _settle_and_count_steps(call)
     with _redirect_standard_output(unfinished):
         for number in range(steps):

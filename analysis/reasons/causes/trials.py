@@ -14,7 +14,7 @@ import numpy as np
 
 from analysis.reasons.causes.arms import Arms
 from analysis.reasons.causes.machine import Machine, name_working_set
-from analysis.statistics.resampling import find_interval, resample_median
+from analysis.statistics.resampling import resample_median
 from bench.contract.experiments import (
     ALONE,
     AVX2,
@@ -77,55 +77,45 @@ class Trials:
     def try_fixed_cost(self) -> Outcome | None:
         """What does not grow with the images. A call from outside has costs that are not the kernel's.
 
-        Where the line bends upwards, data no longer fit a cache, and it says nothing.
+        Where more images leave a cache, they cost more each, and what does not grow is told too low.
         """
-        arms = [self.arms.find(name) for name in (ALONE, BATCH_2, BATCH_4)]
-        times = self.arms.time(*arms, only_onednn=True)
-        if times is None or _bends_upwards(times) or not _ran_the_same(arms):
+        found = {images: self.arms.find(name) for images, name in ((1, ALONE), (2, BATCH_2), (4, BATCH_4))}
+        arms = {images: arm for images, arm in found.items() if arm is not None}
+        times = self.arms.time(*arms.values(), only_onednn=True)
+        if 1 not in arms or len(arms) < 2 or times is None or not _ran_the_same(list(arms.values())):
             return None
-        by_batch = {batch: _median(row) for batch, row in zip(("1", "2", "4"), times, strict=True)}
-        growth = (resample_median(times[2] / times[0]) - 1) / 3
+        by_batch = {str(images): _median(row) for images, row in zip(arms, times, strict=True)}
+        most = max(arms)
+        growth = (resample_median(times[-1] / times[0]) - 1) / (most - 1)
         return Outcome(np.maximum(growth, 0.0), {"seconds_by_batch": by_batch})
 
     def try_threads(self) -> Outcome | None:
         """What the threads bring, against what they bring the machine's own ceiling.
 
-        Growth with the images leaves fixed costs out. Where a cache is left, or by oneDNN's clock nothing
-        grows, it says nothing, and the times themselves have to do.
+        With four times the images, where one kernel runs both: there fixed costs weigh little.
         """
-        growth = self._compare_growth()
-        times = self.arms.time(self.arms.find(ALONE), self.arms.find(ONE_THREAD))
-        if growth is None or times is None:
+        several, one = self._choose_thread_arms()
+        times = self.arms.time(several, one)
+        if several is None or times is None:
             return None
         gain = self.machine.gain(self.bound_by, self.bytes)
         evidence = {
+            "batch": several.case.batch,
             "one_thread_seconds": _median(times[1]),
             "all_threads_seconds": _median(times[0]),
             "threads": self.machine.experiments.threads,
             "ceiling_gain": float(1 / gain[0]),
         }
-        stays = gain * growth * resample_median(times[1] / times[0])
+        stays = gain * resample_median(times[1] / times[0])
         return Outcome(np.clip(stays, 0.0, _MOST_STAYS), evidence)
 
-    def _compare_growth(self) -> np.ndarray | float | None:
-        """How a kernel grows with the images with one thread over how it does with all, each over its time.
-
-        1 where that says nothing; None where the times themselves would say nothing either.
-        """
-        alone, twice, four = (self.arms.find(name) for name in (ALONE, BATCH_2, BATCH_4))
-        line = self.arms.time(alone, twice, four)
-        if line is None or _bends_upwards(line):
-            return 1.0
-        one, one_four = self.arms.find(ONE_THREAD), self.arms.find(ONE_THREAD_BATCH_4)
-        times = self.arms.time(alone, four, one, one_four)
-        if times is None:
-            return 1.0
-        growth = (resample_median(times[1] / times[0]) - 1) / 3
-        if find_interval(growth)[0] <= 0:
-            # From outside, this is a call that takes much longer than the kernel.
-            return 1.0 if self.arms.time(alone, one, only_onednn=True) is not None else None
-        one_thread_growth = (resample_median(times[3] / times[2]) - 1) / 3
-        return one_thread_growth / np.maximum(growth, 1e-9)
+    def _choose_thread_arms(self) -> tuple[Arm | None, Arm | None]:
+        """The kernel with all threads and with one."""
+        alone = self.arms.find(ALONE)
+        several, one = self.arms.find(BATCH_4), self.arms.find(ONE_THREAD_BATCH_4)
+        if several and one and alone and _ran_the_same([alone, several, one]):
+            return several, one
+        return alone, self.arms.find(ONE_THREAD)
 
     def try_large_data(self) -> Outcome | None:
         """As few and as small images as fit a core's cache, their time scaled by the work."""
@@ -228,12 +218,6 @@ class Trials:
 def _ran_the_same(arms: Sequence[Arm | None]) -> bool:
     """Whether one implementation ran all ``arms``: else they are not the same kernel."""
     return len({arm.implementation for arm in arms if arm is not None}) == 1
-
-
-def _bends_upwards(times: np.ndarray) -> bool:
-    """Whether later batches cost more each than the first that was added, by more than chance."""
-    twice, four = resample_median(times[1] / times[0]), resample_median(times[2] / times[0])
-    return find_interval((four - twice) / 2 - (twice - 1))[0] > 0
 
 
 def _median(row: np.ndarray) -> float:

@@ -127,8 +127,12 @@ def _describe_cold_data(evidence: Mapping[str, Any]) -> str:
 
 def _describe_fixed_cost(evidence: Mapping[str, Any]) -> str:
     times = evidence["seconds_by_batch"]
-    parts = [f"{format_milliseconds(times[batch])} ms" for batch in ("1", "2", "4")]
-    return f"{parts[0]}, with 2 times the images {parts[1]}, with 4 times {parts[2]}"
+    more = [
+        f"with {batch} times the images {format_milliseconds(times[batch])} ms"
+        for batch in times
+        if batch != "1"
+    ]
+    return ", ".join([f"{format_milliseconds(times['1'])} ms", *more])
 
 
 def _describe_threads(evidence: Mapping[str, Any]) -> str:

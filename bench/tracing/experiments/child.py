@@ -40,6 +40,8 @@ ONE_PROCESSOR = "BENCH_ONE_PROCESSOR"
 #: Calls before the first that is timed.
 _WARM_UP = 3
 _LEAST_CALLS = 2
+#: A call that takes longer is no short one whose clock needs company.
+_LONG_CALL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -126,11 +128,12 @@ def measure(prepared: _Prepared, seconds: float, log: _Log) -> dict[str, Any]:
     ``wall`` is the median call. ``kernels`` has, by "operation role", the median call's seconds in
     convolutions of that kind by oneDNN's own clock, and what ran them; it is empty where its log shows none.
     """
-    prepared.call()
+    first = _time(prepared.call)
     log.empty()
     end = time.perf_counter() + seconds
     calls: list[float] = []
-    while len(calls) < _LEAST_CALLS or time.perf_counter() < end:
+    least = 1 if first > _LONG_CALL_SECONDS else _LEAST_CALLS
+    while len(calls) < least or time.perf_counter() < end:
         calls.append(_time(prepared.call))
     kernels = _read_kernels(log.read(), prepared.case, len(calls)) if prepared.case else {}
     return {"wall": statistics.median(calls), "kernels": kernels}

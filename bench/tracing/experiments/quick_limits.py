@@ -41,4 +41,6 @@ class QuickLimits:
 
     def _find_bandwidth(self, working_set_bytes: int) -> float:
         smaller = [size for size in self._bandwidths if size <= working_set_bytes]
-        return self._bandwidths[max(smaller, default=min(self._bandwidths))]
+        own = max(smaller, default=min(self._bandwidths))
+        # A small set may by chance have been measured slower than a larger one.
+        return max(rate for size, rate in self._bandwidths.items() if size >= own)

@@ -37,7 +37,7 @@ from bench.tracing.experiments.turns import Runner, take_turns
 
 #: A kernel under this share of every step that it is in is not asked about. It is less than what a reader is
 #: told of, since the trace may say another share.
-_LEAST_SHARE = 0.03
+_LEAST_SHARE = 0.02
 #: An arm whose call takes longer than this is left out, but for the kernel alone.
 _LONGEST_CALL_SECONDS = 0.25
 #: And one whose input and output take more bytes than this.
@@ -51,7 +51,8 @@ _LONGER = {
 #: Processes that die are started again so many times in all.
 _MOST_STARTS = 4
 _SCALED_PRODUCT = 1024
-_SCALED_SETS = (2**20, 2**22, 2**24, 2**26)
+#: In bytes. Over smaller sets a copy mostly waits for its threads.
+_SCALED_SETS = (2**22, 2**24, 2**26)
 _FLOAT32_BYTES = 4
 
 

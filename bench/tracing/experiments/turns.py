@@ -16,7 +16,7 @@ from bench.tracing.experiments.talking import Child
 #: A slice is about so long, and two calls at least.
 _SLICE_SECONDS = 0.005
 #: Turns are so many, or fewer (but never under the least) where they would take longer than the budget.
-_TURNS, _LEAST_TURNS, _BUDGET_SECONDS = 16, 6, 12.0
+_TURNS, _LEAST_TURNS, _BUDGET_SECONDS = 12, 6, 8.0
 _numbers = itertools.count()
 
 

@@ -11,6 +11,7 @@ from analysis.reasons.causes.parts import (
     FIXED_COST,
     IMPLEMENTATION,
     KERNEL_CEILING,
+    LARGE_DATA,
     THREADS,
     Cause,
 )
@@ -27,7 +28,8 @@ TESTED = {
         COLD_DATA: 0.1,
         FIXED_COST: 0.2,
         THREADS: 0.1,
-        EMPTY_LANES: 0.2,
+        LARGE_DATA: 0.02,
+        EMPTY_LANES: 0.18,
         IMPLEMENTATION: 0.3,
         KERNEL_CEILING: 0.05,
     },

@@ -12,6 +12,7 @@ from analysis.reasons.causes.parts import (
     FIXED_COST,
     IMPLEMENTATION,
     KERNEL_CEILING,
+    LARGE_DATA,
     THREADS,
     Cause,
 )
@@ -36,13 +37,14 @@ EVIDENCE = {
         "threads": 2,
         "ceiling_gain": 1.9,
     },
+    LARGE_DATA: {"seconds": 1e-4, "other_seconds": 2e-5, "scaled_by": 2.0, "shape": "1x16x16x64-f64-k3"},
     EMPTY_LANES: {
         "channels": 3,
         "lanes": 8,
         "filters": 3,
         "filters_in_whole_lanes": 8,
         "seconds": 1e-4,
-        "seconds_with_whole_lanes": 1.1e-4,
+        "other_seconds": 1.1e-4,
         "scaled_by": 0.375,
     },
     IMPLEMENTATION: {"setting": names.NO_ONEDNN, "seconds": 1e-4, "this_seconds": 3e-4},
@@ -80,6 +82,7 @@ def examined(share=0.2, of_limit=0.1, role="forward", tried=tuple(EVIDENCE), **c
             ("batch 8 times as large",),
         ),
         (THREADS, "with one thread 0.1 ms, with 2 0.12 ms", "intra-op threads to 1", ()),
+        (LARGE_DATA, "with one thread 0.1 ms; at the pace of 1x16x16x64-f64-k3", "", ()),
         (
             EMPTY_LANES,
             "3 channels take 0.1 ms, 8 channels 0.11 ms",
@@ -187,7 +190,7 @@ def add_experiments(folder, role, **changes):
 @pytest.mark.usefixtures("fast_machine")
 def test_a_traced_kernel_with_experiments_is_a_sum_in_json(tmp_path):
     file = traced(tmp_path)
-    add_experiments(tmp_path, "weight_gradient", in_step=4.0, whole_lanes=None)
+    add_experiments(tmp_path, "weight_gradient", in_step=4.0, whole_lanes=None, small_data=None)
     target = tmp_path / "why.json"
     done = CliRunner().invoke(main, ["explain", str(file), "--json", str(target)])
     assert done.exit_code == 0, done.output

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import sys
 
@@ -13,6 +12,7 @@ from bench.tracing.capturing import ProfilingError
 from bench.tracing.choosing import choose_cases, parse_choice
 from bench.tracing.job import Job
 from bench.tracing.recording import STEPS, count_affordable_steps
+from bench.tracing.refusals import Refusals
 
 FORWARD, TRAIN = ConvCase(), ConvCase(direction="train")
 CASES = [
@@ -88,15 +88,36 @@ def test_onednn_is_asked_what_it_refuses_where_it_knows_the_word(version, verbos
     assert capturing.choose_verbosity(version) == verbosity
 
 
-def test_cases_that_share_kernels_are_logged_in_different_processes(monkeypatch, tmp_path):
+def test_all_cases_are_traced_and_logged_with_what_onednn_refuses(monkeypatch, tmp_path):
     jobs = []
     monkeypatch.setattr(capturing, "run_child", lambda module, job, variables: jobs.append((job, variables)))
-    others = [dataclasses.replace(case, batch=16) for case in CASES]
-    capturing.capture([*CASES, *others], tmp_path, print, "3.7.3")
-    (trace, _), *logged = jobs
-    assert trace.cases == (*CASES, *others)
-    assert [job.cases for job, _ in logged] == list(zip(CASES, others, strict=True))
-    assert {variables["ONEDNN_VERBOSE"] for _, variables in logged} == {"dispatch,profile_exec"}
+    capturing.capture(CASES, tmp_path, print, "3.7.3")
+    assert [(job.kind, job.cases) for job, _ in jobs] == [
+        ("trace", tuple(CASES)),
+        ("primitives", tuple(CASES)),
+    ]
+    assert jobs[1][1]["ONEDNN_VERBOSE"] == "dispatch,profile_exec"
+
+
+REFUSED = "onednn_verbose,v1,primitive,create:dispatch,convolution,unsupported isa,src/cpu/x64/jit.cpp:476\n"
+
+
+def ran(problem, milliseconds):
+    return (
+        "onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx2,forward_training,src:f32 dst:f32,,"
+        f"alg:convolution_direct,{problem},{milliseconds}\n"
+    )
+
+
+def test_what_onednn_refused_once_is_said_of_every_case_that_runs_the_same():
+    refusals = Refusals()
+    first = REFUSED + ran("mb1_ic3oc4", 0.5) + ran("mb1_ic8oc8", 0.5)
+    assert refusals.repeat(first) == first
+    # The first primitive again, one of which nothing was refused, and one that is not known.
+    again = ran("mb1_ic3oc4", 0.7) + ran("mb1_ic8oc8", 0.7) + ran("mb2_ic3oc4", 0.7)
+    assert refusals.repeat(again) == REFUSED + again
+    assert refusals.repeat("no log\n") == "no log\n"
+    assert refusals.repeat("") == ""
 
 
 def loaded_onednn_version():

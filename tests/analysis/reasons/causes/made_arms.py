@@ -1,6 +1,7 @@
 """Experiments on a kernel of which it is known where the time goes."""
 
 import dataclasses
+from types import MappingProxyType
 
 import numpy as np
 
@@ -13,11 +14,13 @@ from bench.contract.experiments import Arm, Experiments, KernelExperiment, Threa
 
 CASE = ConvCase(layer="depthwise_conv2d", in_channels=12, filters=12, kernel_size=(3, 3), use_bias=False)
 WHOLE = dataclasses.replace(CASE, in_channels=16, filters=16)
+SMALL = dataclasses.replace(CASE, batch=1)
 CEILINGS = Ceilings(peak_flops={"float32": 1e11}, bandwidths=((1, 1e10),), empty_call_seconds={})
 (KERNEL,) = list_kernels(CASE)
 LIMIT = compute_kernel_limit(KERNEL, "float32", CEILINGS)
 LEAST = LIMIT.seconds
 LEAST_OF_WHOLE = compute_kernel_limit(list_kernels(WHOLE)[0], "float32", CEILINGS).seconds
+LEAST_OF_SMALL = compute_kernel_limit(list_kernels(SMALL)[0], "float32", CEILINGS).seconds
 #: What the kernel takes inside its step.
 SECONDS = 10 * LEAST
 #: What two threads bring the made machine's ceilings: all that there is.
@@ -32,17 +35,40 @@ NOTHING = {
     names.BATCH_4: 4.0,
     names.ONE_THREAD: 2.0,
     names.ONE_THREAD_BATCH_4: 8.0,
+    names.SMALL_DATA: 2.0 * LEAST_OF_SMALL / LEAST,
     names.WHOLE_LANES: 2.0 * LEAST_OF_WHOLE / LEAST,
     names.OTHER: 1.0,
     # As the only arm it is held against its own limit: this is all of it.
     names.FRIENDLY: LEAST / GAIN / SECONDS,
 }
-_ONE_THREAD = (names.ONE_THREAD, names.ONE_THREAD_BATCH_4, names.WHOLE_LANES, names.FRIENDLY)
+_ONE_THREAD = (
+    names.ONE_THREAD,
+    names.ONE_THREAD_BATCH_4,
+    names.SMALL_DATA,
+    names.WHOLE_LANES,
+    names.FRIENDLY,
+)
+_CASES = {
+    names.BATCH_2: dataclasses.replace(CASE, batch=2 * CASE.batch),
+    names.BATCH_4: dataclasses.replace(CASE, batch=4 * CASE.batch),
+    names.ONE_THREAD_BATCH_4: dataclasses.replace(CASE, batch=4 * CASE.batch),
+    names.SMALL_DATA: SMALL,
+    names.WHOLE_LANES: WHOLE,
+}
 
 
-def make(turns=10, noise=0.0, seed=0, by_onednn=True, setting=names.AVX2, **changes):
+def make(
+    turns=10,
+    noise=0.0,
+    seed=0,
+    by_onednn=True,
+    setting=names.AVX2,
+    implementations=MappingProxyType({}),
+    **changes,
+):
     """Experiments whose arms take :data:`NOTHING`, but for ``changes`` by arm; None leaves an arm out.
 
+    One implementation runs all arms, but for ``implementations`` by arm.
     ``noise`` is the standard deviation of the logarithm of a time; arms of a turn drift together.
     """
     rng = np.random.default_rng(seed)
@@ -61,7 +87,8 @@ def make(turns=10, noise=0.0, seed=0, by_onednn=True, setting=names.AVX2, **chan
             Arm(
                 arm=name,
                 process=process,
-                case=WHOLE if name == names.WHOLE_LANES else CASE,
+                case=_CASES.get(name, CASE),
+                implementation=implementations.get(name, "jit_dw:avx2") if by_onednn else "",
                 wall_seconds=tuple(times + outside),
                 seconds=tuple(times) if by_onednn else (),
                 setting=setting if name == names.OTHER else "",

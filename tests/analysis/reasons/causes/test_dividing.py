@@ -10,9 +10,11 @@ from analysis.reasons.causes.controls import count_controls
 from bench.contract import experiments as names
 from bench.contract.experiments import Experiments
 from tests.analysis.reasons.causes.made_arms import (
+    CASE,
     FOUR_WITH_ONE,
     KERNEL,
     LEAST,
+    LEAST_OF_SMALL,
     LEAST_OF_WHOLE,
     NOTHING,
     SECONDS,
@@ -36,26 +38,31 @@ def test_where_nothing_makes_a_difference_all_is_left():
         "cold_data",
         "fixed_cost",
         "threads",
+        "large_data",
         "empty_lanes",
         "implementation",
         "kernel_ceiling",
     }
 
 
-FIXED = {"batch_2": 1.6, "batch_4": 2.8, "one_thread": 1.6, FOUR_WITH_ONE: 5.2}
+FIXED = {"batch_2": 1.6, "batch_4": 2.8, "one_thread": 1.6, FOUR_WITH_ONE: 5.6}
 LANES = {"whole_lanes": NOTHING[names.WHOLE_LANES] / 2}
+SMALL = {"small_data": NOTHING[names.SMALL_DATA] / 4}
 CEILING = {"friendly": NOTHING[names.FRIENDLY] * 4}
+
+
+def scale_single_threads(seconds):
+    """Of arms with one thread that take ``seconds`` for the work as it is: size and shape cost nothing."""
+    return {"whole_lanes": seconds * LEAST_OF_WHOLE / LEAST, "small_data": seconds * LEAST_OF_SMALL / LEAST}
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"in_step": 2.0}, {"cold_data": 0.5}),
-        (FIXED | {"whole_lanes": 1.6 * LEAST_OF_WHOLE / LEAST}, {"fixed_cost": 0.4}),
-        (
-            {"one_thread": 1.2, FOUR_WITH_ONE: 4.8, "whole_lanes": 1.2 * LEAST_OF_WHOLE / LEAST},
-            {"threads": 0.4},
-        ),
+        (FIXED | scale_single_threads(1.6), {"fixed_cost": 0.4}),
+        ({"one_thread": 1.2, FOUR_WITH_ONE: 4.8, **scale_single_threads(1.2)}, {"threads": 0.4}),
+        (SMALL, {"large_data": 0.75}),
         (LANES, {"empty_lanes": 0.5}),
         ({"other": 0.3}, {"implementation": 0.7}),
         (CEILING, {"kernel_ceiling": 0.3}),
@@ -130,8 +137,8 @@ def test_noise_does_not_hide_a_large_cause():
 def test_a_missing_arm_only_costs_its_own_cause():
     for arm, cause in (
         ("in_step", "cold_data"),
-        ("batch_2", "fixed_cost"),
         ("one_thread", "threads"),
+        ("small_data", "large_data"),
         ("whole_lanes", "empty_lanes"),
         ("other", "implementation"),
         ("friendly", "kernel_ceiling"),
@@ -149,22 +156,27 @@ def test_from_outside_neither_cold_data_nor_a_fixed_cost_are_claimed():
     assert parts(found) == pytest.approx({"threads": 0.4, "implementation": 0.2})
 
 
-def test_where_more_images_leave_a_cache_the_line_says_nothing():
-    found = divide(batch_2=2.0, batch_4=8.0)
-    assert "fixed_cost" not in found.tried
-    # The times themselves show no loss to threads, though the growth would.
-    assert "threads" in found.tried
-    assert found.causes == ()
+def test_where_more_images_leave_a_cache_no_fixed_cost_is_seen_and_no_other_cause_either():
+    assert divide(batch_2=2.0, batch_4=8.0, **{FOUR_WITH_ONE: 16.0}).causes == ()
 
 
-def test_where_nothing_grows_with_the_images_the_times_themselves_tell_of_threads():
-    flat = {"batch_2": 1.0, "batch_4": 1.0, "one_thread": 0.1, FOUR_WITH_ONE: 0.4, "whole_lanes": None}
-    # No fixed cost can be told here: without the arm in between nobody knows whether a cache is left.
-    found = divide(**flat | {"batch_2": None, "batch_4": None})
-    assert parts(found) == pytest.approx({"threads": 0.9})
-    # From outside it may be the call.
-    assert divide(by_onednn=False, **flat).causes == ()
-    assert "threads" not in divide(by_onednn=False, **flat).tried
+def test_a_fixed_cost_needs_more_images_once():
+    expected = pytest.approx({"fixed_cost": 0.4})
+    assert parts(divide(batch_2=1.6, batch_4=None)) == expected
+    four = {"batch_2": None, "batch_4": 2.8, FOUR_WITH_ONE: 5.6}
+    assert parts(divide(**four)) == expected
+    assert "fixed_cost" not in divide(batch_2=None, batch_4=None).tried
+
+
+def test_without_more_images_the_times_themselves_tell_of_threads():
+    alone = {"batch_4": None, "one_thread": 1.2, **scale_single_threads(1.2)}
+    found = divide(**alone)
+    assert parts(found) == pytest.approx({"threads": 0.4})
+    assert found.causes[0].evidence["batch"] == CASE.batch
+    # So do they where another kernel runs more images.
+    alone = alone | {"batch_4": 4.0}
+    other = divide(**alone, implementations={names.BATCH_4: "brg_conv_fwd:avx2"})
+    assert parts(other) == pytest.approx({"threads": 0.4})
 
 
 def test_too_few_turns_and_kernels_that_nobody_tested_have_no_sum():
@@ -204,3 +216,12 @@ def test_what_was_written_divides_as_what_was_measured():
     again = Experiments.from_dict(made.as_dict())
     assert parts(divide(again)) == pytest.approx(parts(divide(made)), rel=1e-3)
     assert (KERNEL.operation, KERNEL.role) == ("depthwise", "forward")
+
+
+def test_more_images_that_another_kernel_runs_are_an_implementation_and_no_line():
+    found = divide(batch_4=1.2, implementations={names.BATCH_4: "brg_conv_fwd:avx2"})
+    assert "fixed_cost" not in found.tried
+    (cause,) = found.causes
+    assert (cause.cause, cause.evidence["setting"]) == ("implementation", names.BATCH_4)
+    assert cause.evidence["implementation"] == "brg_conv_fwd:avx2"
+    assert cause.seconds == pytest.approx(0.7 * SECONDS, rel=0.05)
