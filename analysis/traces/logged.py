@@ -17,9 +17,9 @@ from bench.contract.onednn_log import LogError
 _DIVIDED = ["seconds_a_step", "running_seconds_a_step", "share"]
 
 
-def read_log(file: Path, case: ConvCase, problems: list[str]) -> pd.DataFrame | None:
+def read_log(file: Path | None, case: ConvCase, problems: list[str]) -> pd.DataFrame | None:
     """The log's primitives; None without a log. What is wrong with it is added to ``problems``."""
-    if not file.exists():
+    if file is None:
         return None
     try:
         return read_primitives(file, case)

@@ -24,6 +24,7 @@ from analysis.traces.captured_steps import read_steps
 from analysis.traces.formats import hlo
 from analysis.traces.formats.capture import read_capture
 from analysis.traces.formats.experiments import read_experiments
+from analysis.traces.formats.packed import find_file
 from analysis.traces.logged import add_log, add_refusals, read_log, split_gradients
 from analysis.traces.naming import describe_operation
 from analysis.traces.operations import Operation
@@ -118,10 +119,11 @@ def read_trace(folder: Path, case: ConvCase) -> Trace:
         ),
         captured.step_seconds,
     )
-    log = read_log(folder / ONEDNN_LOG, case, problems)
+    log_file = find_file(folder / ONEDNN_LOG)
+    log = read_log(log_file, case, problems)
     if log is not None:
-        table = add_log(split_gradients(table, log), log, folder / ONEDNN_LOG, problems)
-        table = add_refusals(table, folder / ONEDNN_LOG, case)
+        table = add_log(split_gradients(table, log), log, log_file, problems)
+        table = add_refusals(table, log_file, case)
     experiments = read_experiments(folder / EXPERIMENTS, case, problems)
     table = table.sort_values("seconds_a_step", ascending=False, kind="stable", ignore_index=True)
     return Trace(

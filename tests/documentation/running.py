@@ -38,6 +38,7 @@ NOT_RUN = {
     "tox run -e gpu": "it needs an NVIDIA GPU",
     "tensorboard --logdir traces": "it serves until it is stopped; bench/tracing/test_tensorboard.py does so",
     "python -m bench.tracing.child": "a run starts it, and hands it what to capture",
+    "python -m bench.tracing.experiments.child": "a run starts it, and tells it what to run",
     "python -m bench.session.onednn_probe": "a run starts it, and reads what it prints",
     "python -m analysis compare": "a name: it needs BASE and NEW",
     "python -m bench.tracing.network_child": "a run starts it, and hands it what to trace",

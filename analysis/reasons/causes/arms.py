@@ -52,6 +52,17 @@ class Arms:
         known = [row for row in rows if row is not None and (row > 0).all()]
         return np.array(known) if len(known) == len(rows) else None
 
+    def time_at_most(self, alone: Arm | None, other: Arm) -> np.ndarray | None:
+        """Seconds of both from outside, of ``other`` with the call: no more than that is its own time.
+
+        None where ``alone`` has no time of its own.
+        """
+        times = self.time(alone)
+        outside = None if alone is None else self._subtract_call(alone)
+        if times is None or outside is None or not (outside > 0).all():
+            return None
+        return np.array([outside, other.wall_seconds])
+
     def _subtract_call(self, arm: Arm) -> np.ndarray | None:
         """Seconds from outside without those of a call; None where no empty call took the same turns."""
         if arm.arm == FRIENDLY:  # is written without them

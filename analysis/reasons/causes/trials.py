@@ -169,6 +169,9 @@ class Trials:
         found = []
         for arm, setting in self._list_alternatives(alone):
             times = self.arms.time(alone, arm)
+            if times is None:
+                # It may be too short for the clock outside.
+                times = self.arms.time_at_most(alone, arm)
             scale = self._scale(alone, arm) if setting not in _SAME_WORK else 1
             if times is not None and scale is not None:
                 evidence = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from analysis.traces.formats.packed import find_file, read_text
 from bench.contract.cases import ConvCase
 from bench.contract.experiments import ARMS, FRIENDLY, OTHER, SETTINGS, Arm, Experiments, ThreadScaling
 
@@ -24,14 +25,15 @@ _MOST_THREADS = 1 << 16
 
 
 def read_experiments(file: Path, case: ConvCase, problems: list[str]) -> Experiments | None:
-    """The experiments on ``case`` in ``file``; None where there are none, or where they cannot be read.
+    """The experiments on ``case`` in ``file``, which may be packed; None where there are none, or unreadable.
 
     What is wrong with the file is added to ``problems``.
     """
-    if not file.exists():
+    found = find_file(file)
+    if found is None:
         return None
     try:
-        experiments = Experiments.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        experiments = Experiments.from_dict(json.loads(read_text(found)))
         _check(experiments)
     except KeyError as error:
         problems.append(f"cannot read {file}: it has no {error}")

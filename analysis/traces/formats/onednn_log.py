@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.traces.formats.packed import read_text
 from bench.contract.cases import ConvCase
 from bench.contract.kernels import WEIGHT_GRADIENT
 from bench.contract.onednn_log import CONVOLUTION, LogError, Refusal, find_refusals, parse_execution
@@ -86,9 +87,9 @@ def _read_executions(log: Path, case: ConvCase) -> tuple[pd.DataFrame, int]:
 def _read_lines(log: Path) -> list[str]:
     """All lines of a log that is whole."""
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = read_text(log)
     except OSError as error:
-        raise LogError(f"cannot read {log}: {error.strerror}") from error
+        raise LogError(f"cannot read {log}: {error.strerror or error}") from error
     lines = text.splitlines()
     if lines and not text.endswith("\n"):
         raise LogError(f"{log} was cut off in line {len(lines)}")

@@ -39,7 +39,7 @@ from bench.tracing.experiments.turns import Runner, take_turns
 #: told of, since the trace may say another share.
 _LEAST_SHARE = 0.02
 #: An arm whose call takes longer than this is left out, but for the kernel alone.
-_LONGEST_CALL_SECONDS = 0.25
+_LONGEST_CALL_SECONDS = 0.1
 #: And one whose input and output take more bytes than this.
 _MOST_BYTES = 2**29
 #: How many times longer a call of an arm may take than the kernel alone.
@@ -180,6 +180,10 @@ class _Laboratory:
             if (is_long and planned.arm != names.OTHER) or count_image_bytes(planned.case) > _MOST_BYTES:
                 continue
             runner = self._prepare(planned)
+            # Another implementation that is clearly slower explains nothing.
+            is_slower = bool(runner and runners) and runner.call_seconds > 2 * runners[0].call_seconds
+            if is_slower and planned.arm == names.OTHER and runner.call_seconds > _LONGEST_CALL_SECONDS:
+                continue
             if runner:
                 runners.append(runner)
             elif planned.arm == names.ALONE:

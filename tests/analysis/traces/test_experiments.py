@@ -61,7 +61,7 @@ def changed(path, value):
         changed(["kernels", 0, "arms", 0, "seconds"], [1.0]),
         changed(["kernels", 0, "arms", 0, "changes"], {"layer": "other"}),
         changed(["kernels", 0, "arms", 0, "changes"], [1]),
-        changed(["kernels", 0, "arms", 8, "setting"], "magic"),
+        changed(["kernels", 0, "arms", 9, "setting"], "magic"),
         changed(["scalings", 0, "one_thread_seconds"], [1.0]),
         changed(["case", "batch"], 0),
     ],

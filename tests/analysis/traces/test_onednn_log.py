@@ -1,10 +1,12 @@
 import contextlib
+import gzip
 import random
 from pathlib import Path
 
 import pytest
 
 from analysis.traces.formats.onednn_log import read_primitives, read_refusals
+from analysis.traces.formats.packed import find_file, read_text
 from bench.contract.cases import ConvCase
 from bench.contract.onednn_log import LogError
 from tests.bench.contract.made_log import DEPTHWISE, POINTWISE, line
@@ -185,3 +187,27 @@ def test_a_damaged_log_has_fewer_refusals_or_is_refused(tmp_path, version):
         for reader in (read_primitives, read_refusals):
             with contextlib.suppress(LogError):
                 reader(log, WIDE)
+
+
+def test_a_packed_log_says_the_same(tmp_path):
+    stored = (STORED / "depthwise-5x5-v3.7.3.log").read_bytes()
+    plain, packed = tmp_path / "onednn.log", tmp_path / "packed" / "onednn.log"
+    packed.parent.mkdir()
+    plain.write_bytes(stored)
+    packed.with_name("onednn.log.gz").write_bytes(gzip.compress(stored))
+    found = find_file(packed)
+    assert found == packed.with_name("onednn.log.gz")
+    assert find_file(plain) == plain
+    assert find_file(tmp_path / "none.log") is None
+    assert read_text(found) == read_text(plain)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:40], lambda content: b"x" + content, lambda _: b""]
+)
+def test_a_log_that_cannot_be_unpacked_is_told_in_a_sentence(tmp_path, damage):
+    file = tmp_path / "onednn.log.gz"
+    file.write_bytes(damage(gzip.compress(b"onednn_verbose\n" * 100)))
+    with pytest.raises(LogError) as caught:
+        read_primitives(file, ConvCase())
+    assert str(file) in str(caught.value)

@@ -38,7 +38,7 @@ def measured(request, tmp_path_factory):
                 "-c",
                 os.path.abspath("pyproject.toml"),
             ),
-            *("--rootdir", os.path.abspath("."), "--shapes", "shapes.csv", "--profile", "all"),
+            *("--rootdir", os.path.abspath("."), "--shapes", "shapes.csv", "--profile", "3"),
             *("--benchmark-max-time=0.05", "--benchmark-json=saved.json", "-p", "no:cacheprovider"),
         ],
         cwd=folder,
@@ -82,6 +82,18 @@ def test_traces_name_every_convolution_of_both_layers(measured, monkeypatch):
         rows = set(zip(own["operation"], own["role"], strict=True))
         assert wanted[one.direction] <= rows
         assert min(one.accounted.values()) > 0.8
+
+
+def test_kernels_are_tested_as_far_as_they_can_be(measured, monkeypatch):
+    backend, file = measured
+    monkeypatch.chdir(file.parent)
+    loaded = load_results([file])
+    found = explain_pairs(loaded, tabulate_pairs(loaded))
+    assert found.controls[1] > 0
+    tried = {cause for one in found.pairs for each in one.operations["tried"] if each for cause in each}
+    # Only oneDNN's clock, which PyTorch has, sees a kernel inside its step.
+    assert ("cold_data" in tried) == (backend == "torch")
+    assert "threads" in tried
 
 
 def test_each_backend_is_an_environment_of_its_own(measured):

@@ -137,7 +137,6 @@ def test_noise_does_not_hide_a_large_cause():
 def test_a_missing_arm_only_costs_its_own_cause():
     for arm, cause in (
         ("in_step", "cold_data"),
-        ("one_thread", "threads"),
         ("small_data", "large_data"),
         ("whole_lanes", "empty_lanes"),
         ("other", "implementation"),
@@ -146,6 +145,8 @@ def test_a_missing_arm_only_costs_its_own_cause():
         tried = divide(**{arm: None}).tried
         assert cause not in tried
         assert len(tried) >= 4
+    one = {"one_thread": None, FOUR_WITH_ONE: None}
+    assert "threads" not in divide(**one).tried
 
 
 def test_from_outside_neither_cold_data_nor_a_fixed_cost_are_claimed():
@@ -225,3 +226,11 @@ def test_more_images_that_another_kernel_runs_are_an_implementation_and_no_line(
     assert (cause.cause, cause.evidence["setting"]) == ("implementation", names.BATCH_4)
     assert cause.evidence["implementation"] == "brg_conv_fwd:avx2"
     assert cause.seconds == pytest.approx(0.7 * SECONDS, rel=0.05)
+
+
+def test_another_implementation_too_short_for_the_clock_outside_takes_at_most_its_call():
+    # A tenth of the kernel, in a call of a fifth: less noise would take off more than there is.
+    found = divide(by_onednn=False, noise=0.02, other=-0.05, whole_lanes=None, small_data=None)
+    (cause,) = found.causes
+    assert cause.cause == "implementation"
+    assert cause.seconds == pytest.approx((1 - 0.15) * SECONDS, rel=0.05)
