@@ -121,7 +121,7 @@ def read_trace(folder: Path, case: ConvCase) -> Trace:
     )
     log_file = find_file(folder / ONEDNN_LOG)
     log = read_log(log_file, case, problems)
-    if log is not None:
+    if log_file is not None and log is not None:
         table = add_log(split_gradients(table, log), log, log_file, problems)
         table = add_refusals(table, log_file, case)
     experiments = read_experiments(folder / EXPERIMENTS, case, problems)

@@ -119,49 +119,44 @@ class Trials:
 
     def try_large_data(self) -> Outcome | None:
         """As few and as small images as fit a core's cache, their time scaled by the work."""
-        scaled = self._try_scaled(SMALL_DATA)
-        if scaled is None:
+        small = self.arms.find(SMALL_DATA)
+        own = self._find_own(small)
+        if small is None or own is None:
             return None
-        stays, evidence, small = scaled
-        return Outcome(stays, {**evidence, "shape": small.case.shape})
+        return self._try_scaled(own, small, {"shape": small.case.shape})
 
     def try_empty_lanes(self) -> Outcome | None:
         """Channels rounded up to whole vectors, their time scaled by the work."""
-        scaled = self._try_scaled(WHOLE_LANES)
-        if scaled is None:
-            return None
-        stays, evidence, whole = scaled
+        whole = self.arms.find(WHOLE_LANES)
         own = self._find_own(whole)
+        if whole is None or own is None:
+            return None
         channels = {
             "channels": own.case.in_channels,
             "lanes": whole.case.in_channels,
             "filters": own.case.filters,
             "filters_in_whole_lanes": whole.case.filters,
         }
-        return Outcome(stays, {**channels, **evidence})
+        return self._try_scaled(own, whole, channels)
 
-    def _try_scaled(self, name: str) -> tuple[np.ndarray, dict[str, Any], Arm] | None:
-        """What of the time stays in the arm ``name`` for the same work, with evidence; None where unknown."""
-        arm = self.arms.find(name)
-        own = self._find_own(arm) if arm else None
+    def _try_scaled(self, own: Arm, arm: Arm, evidence: Mapping[str, Any]) -> Outcome | None:
+        """What of the time of ``own`` stays in ``arm`` for the same work; None where it is not known."""
         times = self.arms.time(own, arm)
-        scale = self._scale(own, arm) if own and arm else None
+        scale = self._scale(own, arm)
         if times is None or scale is None:
             return None
-        evidence = {
+        numbers = {
             "seconds": _median(times[0]),
             "other_seconds": _median(times[1]),
             "scaled_by": scale,
             "implementation": arm.implementation,
         }
-        return resample_median(times[1] / times[0]) * scale, evidence, arm
+        return Outcome(resample_median(times[1] / times[0]) * scale, {**evidence, **numbers})
 
-    def _find_own(self, arm: Arm) -> Arm | None:
+    def _find_own(self, arm: Arm | None) -> Arm | None:
         """The kernel alone in the process of ``arm``."""
-        own = self.arms.find(ONE_THREAD)
-        if own is None or own.process != arm.process:
-            own = self.arms.find(ALONE)
-        return own if own is not None and own.process == arm.process else None
+        alone = (self.arms.find(ONE_THREAD), self.arms.find(ALONE))
+        return next((own for own in alone if own and arm and own.process == arm.process), None)
 
     def try_implementations(self) -> Outcome | None:
         """The fastest other implementation against the kernel alone (not against what is left of it)."""

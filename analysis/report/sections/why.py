@@ -102,7 +102,9 @@ def _list_sums(explanation: Explanation) -> dict[str, Any]:
 
 
 def _describe_part(cause: Cause | None) -> dict[str, Any] | None:
-    return cause and {"seconds": cause.seconds, "interval": write_interval(cause.interval)}
+    if cause is None:
+        return None
+    return {"seconds": cause.seconds, "interval": write_interval(cause.interval)}
 
 
 def _render_kernel_sums(shown: Sequence[ShownExplanation], renderer: Renderer) -> dict[str, ReportFigure]:
