@@ -59,7 +59,7 @@ def find_tested_elsewhere(
     others = {
         run.fingerprint: run for run in everything.runs if run.fingerprint != results.newest_run.fingerprint
     }
-    for fingerprint, run in reversed(others.items()):
+    for fingerprint, run in sorted(others.items(), key=lambda item: -item[1].number):
         elsewhere = everything.select_environment(fingerprint)
         if not elsewhere.layers["trace"].notna().any():
             continue

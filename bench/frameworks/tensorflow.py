@@ -147,8 +147,7 @@ class _TensorFlow:
         if not device.startswith("CPU"):
             return self._prepare_device_copy(elements, repeats, device)
         # TensorFlow has no threaded copy between buffers that exist already.
-        threads = tf.config.threading.get_intra_op_parallelism_threads() or count_processors()
-        return call_once(host.prepare_host_copy(elements, repeats, threads))
+        return call_once(host.prepare_host_copy(elements, repeats, _count_threads()))
 
     def _prepare_device_copy(self, elements: int, repeats: int, device: str) -> Call:
         with tf.device(device):
@@ -248,6 +247,14 @@ def _synchronise(function: Callable, arguments: Sequence[tf.Tensor], device: str
     # Entering a device costs as much as calling a small layer: not where it changes nothing.
     default = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
     return call if device == default else call_elsewhere
+
+
+def _count_threads() -> int:
+    """The threads of an operation; the variable is read by TensorFlow's native code alone."""
+    asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    from_variable = int(asked) if asked.isdecimal() else 0
+    configured = tf.config.threading.get_intra_op_parallelism_threads()
+    return configured or from_variable or count_processors()
 
 
 def _create_tensor(array: Any, dtype: str) -> tf.Tensor:

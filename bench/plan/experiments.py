@@ -154,9 +154,10 @@ def list_arms(kernel: PlannedKernel, conditions: Conditions) -> Iterator[Planned
     small = _shrink(kernel.case)
     if small != kernel.case:
         yield PlannedArm(names.SMALL_DATA, alone, small, kernel.role)
-    rounded = _round_channels(kernel.case, conditions.vector_bytes // kernel.case.item_bytes)
-    if rounded != kernel.case and kernel.case.device.startswith("CPU"):
-        yield PlannedArm(names.WHOLE_LANES, alone, rounded, kernel.role)
+    if conditions.isa and kernel.case.device.startswith("CPU"):
+        rounded = _round_channels(kernel.case, conditions.vector_bytes // kernel.case.item_bytes)
+        if rounded != kernel.case:
+            yield PlannedArm(names.WHOLE_LANES, alone, rounded, kernel.role)
     for setting, changes in _list_settings(kernel, conditions):
         yield plan(names.OTHER, setting=setting, **changes)
     if kernel.case.mode != "xla":
@@ -182,7 +183,10 @@ def _list_settings(kernel: PlannedKernel, conditions: Conditions) -> Iterator[tu
 
 
 def _shrink(case: ConvCase) -> ConvCase:
-    """``case`` with as many images, or with images as small, as fit a core's cache; channels stay."""
+    """``case`` with as many images, or with images as small, as fit a core's cache; channels stay.
+
+    The case itself where none would fit.
+    """
     small = case
     while count_image_bytes(small) > _SMALL_BYTES:
         if small.batch > 1:
@@ -190,11 +194,11 @@ def _shrink(case: ConvCase) -> ConvCase:
             small = dataclasses.replace(small, batch=max(1, fitting))
             continue
         least = [max(_LEAST_SIDE, extent) for extent in small.dilated_kernel]
-        height = 1 if small.height == 1 else max(least[0], small.height // 2)
-        width = max(least[1], small.width // 2)
-        if (height, width) >= (small.height, small.width):
-            break
-        small = dataclasses.replace(small, height=min(height, small.height), width=min(width, small.width))
+        height = min(small.height, max(least[0], small.height // 2))
+        width = min(small.width, max(least[1], small.width // 2))
+        if (height, width) == (small.height, small.width):
+            return case
+        small = dataclasses.replace(small, height=height, width=width)
     return small
 
 
@@ -218,14 +222,18 @@ def _round_channels(case: ConvCase, lanes: int) -> ConvCase:
 
 
 def list_friendly(kernel: PlannedKernel, conditions: Conditions) -> list[PlannedArm]:
-    """Shapes that suit kernels of this kind: window, strides, dtype and mode stay as they are."""
-    on_one = conditions.threads > 1 and kernel.case.device.startswith("CPU")
-    process = names.SINGLE_THREAD if on_one else names.AS_IS
+    """Shapes that suit kernels of this kind: window, strides, dtype and mode stay as they are.
+
+    They are of the size of a core's cache, so there are none for a GPU.
+    """
+    if not kernel.case.device.startswith("CPU"):
+        return []
+    process = names.SINGLE_THREAD if conditions.threads > 1 else names.AS_IS
     arms = []
     for batch, side, channels in _FRIENDLY:
         filters = channels * kernel.case.depth_multiplier if kernel.operation == DEPTHWISE else channels
-        height = 1 if kernel.case.height == 1 else side
-        size = {"batch": batch, "height": height, "width": side, "in_channels": channels, "filters": filters}
+        height, width = (1, side * side) if kernel.case.height == 1 else (side, side)
+        size = {"batch": batch, "height": height, "width": width, "in_channels": channels, "filters": filters}
         case = dataclasses.replace(kernel.case, **size, padding="same")
         arms.append(PlannedArm(names.FRIENDLY, process, case, kernel.role))
     return arms

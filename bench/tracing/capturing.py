@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.contract.cases import ConvCase
-from bench.contract.trace_folder import CAPTURE
+from bench.contract.trace_folder import CAPTURE, ONEDNN_LOG
 from bench.frameworks.loading import choose_backend
 from bench.tracing.job import PRIMITIVES, TRACE, XLA_DUMP, Job, NetworkJob
 
@@ -71,6 +71,8 @@ def capture(
     logged = [case for case in cases if _calls_onednn(case)]
     verbosity = {"ONEDNN_VERBOSE": choose_verbosity(onednn_version)}
     _run_children(PRIMITIVES, logged, folder, {**SERIAL, **verbosity}, tell)
+    for case in logged:  # of which a child may have died
+        (folder / case.id / f"{ONEDNN_LOG}.unfinished").unlink(missing_ok=True)
     return {case: folder / case.id for case in cases if (folder / case.id / CAPTURE).exists()}
 
 

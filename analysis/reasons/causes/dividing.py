@@ -55,11 +55,10 @@ def divide_kernel(
     if not seconds > limit.seconds:
         return KernelSum(not_tested="it takes no longer than its limit")
     machine = Machine(ceilings, experiments)
-    return _take_off(
-        _run_trials(Trials(kernel.operation, kernel.role, arms, machine, limit.bound_by, kernel.bytes)),
-        seconds,
-        limit.seconds,
-    )
+    outcomes = _run_trials(Trials(kernel.operation, kernel.role, arms, machine, limit.bound_by, kernel.bytes))
+    if not outcomes:
+        return KernelSum(not_tested="no clock could time its experiments")
+    return _take_off(outcomes, seconds, limit.seconds)
 
 
 def is_claimed(lost: np.ndarray, tries: int = 1) -> bool:

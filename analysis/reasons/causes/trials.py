@@ -21,6 +21,7 @@ from bench.contract.experiments import (
     BATCH_2,
     BATCH_4,
     FLOAT32,
+    FRIENDLY,
     GRAPH_MODE,
     IN_STEP,
     LAST_CHANNELS,
@@ -32,6 +33,8 @@ from bench.contract.experiments import (
     Arm,
 )
 
+#: A kernel this many times as near to its limit as friendly shapes shows that they are not.
+_CLEARLY_NEARER = 1.25
 #: Settings under which another implementation does exactly this work; under others its time is scaled.
 _SAME_WORK = frozenset({FLOAT32, GRAPH_MODE, LAST_CHANNELS, NO_ONEDNN, AVX2})
 #: Turns of friendly shapes may belong to no turns of the other arms.
@@ -64,8 +67,9 @@ class Trials:
 
     def try_cold_data(self) -> Outcome | None:
         """The kernel alone finds its data in the cache. Only oneDNN's clock sees it inside a step."""
-        times = self.arms.time(self.arms.find(ALONE), self.arms.find(IN_STEP), only_onednn=True)
-        if times is None:
+        alone, inside = self.arms.find(ALONE), self.arms.find(IN_STEP)
+        times = self.arms.time(alone, inside, only_onednn=True)
+        if times is None or not _ran_the_same([alone, inside]):
             return None
         evidence = {
             "alone_seconds": _median(times[0]),
@@ -96,7 +100,7 @@ class Trials:
         """
         several, one = self._choose_thread_arms()
         times = self.arms.time(several, one)
-        if several is None or times is None:
+        if several is None or times is None or not _ran_the_same([several, one]):
             return None
         gain = self.machine.gain(self.bound_by, self.bytes)
         evidence = {
@@ -121,7 +125,7 @@ class Trials:
         """As few and as small images as fit a core's cache, their time scaled by the work."""
         small = self.arms.find(SMALL_DATA)
         own = self._find_own(small)
-        if small is None or own is None:
+        if small is None or own is None or not _ran_the_same([own, small]):
             return None
         return self._try_scaled(own, small, {"shape": small.case.shape})
 
@@ -167,7 +171,7 @@ class Trials:
             if times is None:
                 # It may be too short for the clock outside.
                 times = self.arms.time_at_most(alone, arm)
-            scale = self._scale(alone, arm) if setting not in _SAME_WORK else 1
+            scale = self._scale_alternative(alone, arm, setting) if alone else None
             if times is not None and scale is not None:
                 evidence = {
                     "setting": setting,
@@ -189,22 +193,44 @@ class Trials:
             if alone and arm and arm.implementation and arm.implementation != alone.implementation:
                 yield arm, setting
 
+    def _scale_alternative(self, alone: Arm, arm: Arm, setting: str) -> float | None:
+        """The work of ``alone`` over that of ``arm``: what favours ``arm`` least; None where unknown."""
+        if setting in _SAME_WORK:
+            return 1.0
+        if setting in (BATCH_2, BATCH_4):
+            return alone.case.batch / arm.case.batch
+        by_limit = self._scale(alone, arm)
+        own = self.machine.find_kernel(alone.case, self.operation, self.role)
+        other = self.machine.find_kernel(arm.case, self.operation, self.role)
+        return max(by_limit, own.flops / other.flops) if by_limit and own and other else None
+
     def try_ceiling(self) -> Outcome | None:
-        """The best share of its limit that a kernel of this kind reaches with a shape that suits it."""
-        found = []
-        for arm in self.arms.friendly:
-            times = self.arms.time(arm)
-            kernel = self.machine.find_kernel(arm.case, self.operation, self.role)
-            limit = self.machine.limit(arm.case, self.operation, self.role)
-            if times is None or kernel is None or limit is None:
-                continue
-            gain = self.machine.gain_of_arm(arm, limit.bound_by, kernel.bytes)
-            reached = limit.seconds / gain / resample_median(times[0], _FRIENDLY_STREAM)
-            found.append((np.minimum(reached, 1.0), arm.case.shape))
+        """The best share of its limit that a kernel of this kind reaches with a shape that suits it.
+
+        Where the kernel itself comes clearly nearer, alone, those shapes suit it badly and say nothing.
+        """
+        found = [
+            (share, arm.case.shape) for arm in self.arms.friendly if (share := self._reach(arm)) is not None
+        ]
         if not found:
             return None
         reached, shape = max(found, key=lambda pair: pair[0][0])
+        own = self.arms.find(ONE_THREAD) or self.arms.find(ALONE)
+        own_share = self._reach(own) if own else None
+        if own_share is not None and own_share[0] > _CLEARLY_NEARER * reached[0]:
+            return None
         return Outcome(reached, {"of_limit": float(reached[0]), "shape": shape})
+
+    def _reach(self, arm: Arm) -> np.ndarray | None:
+        """The share of its limit, with as many threads as its process has, that ``arm`` reaches."""
+        times = self.arms.time(arm)
+        kernel = self.machine.find_kernel(arm.case, self.operation, self.role)
+        limit = self.machine.limit(arm.case, self.operation, self.role)
+        if times is None or kernel is None or limit is None:
+            return None
+        gain = self.machine.gain_of_arm(arm, limit.bound_by, kernel.bytes)
+        stream = _FRIENDLY_STREAM if arm.arm == FRIENDLY else 0
+        return np.minimum(limit.seconds / gain * resample_median(1 / times[0], stream), 1.0)
 
     def _scale(self, own: Arm | None, other: Arm) -> float | None:
         """The least time of the work of ``own`` over that of ``other``."""

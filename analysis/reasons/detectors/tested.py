@@ -137,8 +137,9 @@ def _describe_fixed_cost(evidence: Mapping[str, Any]) -> str:
 
 def _describe_threads(evidence: Mapping[str, Any]) -> str:
     one, several = evidence["one_thread_seconds"], evidence["all_threads_seconds"]
+    images = f"{evidence['batch']} image{'s' * (evidence['batch'] != 1)}"
     return (
-        f"with one thread {format_milliseconds(one)} ms, with {evidence['threads']} "
+        f"of {images}, with one thread {format_milliseconds(one)} ms, with {evidence['threads']} "
         f"{format_milliseconds(several)} ms, where the machine's own ceiling gains a factor of "
         f"{format_number(evidence['ceiling_gain'])}"
     )

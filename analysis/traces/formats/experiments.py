@@ -22,6 +22,8 @@ _DAMAGE = (
     RecursionError,
 )
 _MOST_THREADS = 1 << 16
+#: Pixels of a side, and turns: more than this nobody measures, but a damaged file may say.
+_MOST = 1 << 16
 
 
 def read_experiments(file: Path, case: ConvCase, problems: list[str]) -> Experiments | None:
@@ -67,6 +69,8 @@ def _check_arm(arm: Arm) -> None:
         raise ValueError(f"there is no other implementation {arm.setting!r}")
     if not arm.wall_seconds or (arm.seconds and len(arm.seconds) != len(arm.wall_seconds)):
         raise ValueError(f"arm {arm.arm!r} lacks times")
+    if max(arm.case.height, arm.case.width, len(arm.wall_seconds)) > _MOST:
+        raise ValueError(f"arm {arm.arm!r} is larger than any that is measured")
     _check_times(arm.wall_seconds + arm.seconds)
 
 

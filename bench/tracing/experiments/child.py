@@ -37,8 +37,8 @@ from bench.workloads.preparing import prepare
 
 #: Set where this process shall have one thread, though its framework knows no variable for that.
 ONE_PROCESSOR = "BENCH_ONE_PROCESSOR"
-#: Calls before the first that is timed.
-_WARM_UP = 3
+#: Calls before the first that is timed, or fewer where they take long.
+_WARM_UP, _WARM_UP_SECONDS = 3, 1.0
 _LEAST_CALLS = 2
 #: A call that takes longer is no short one whose clock needs company.
 _LONG_CALL_SECONDS = 0.02
@@ -102,8 +102,11 @@ def _do(
     if request["do"] == "prepare":
         one = _prepare(request, framework)
         prepared[request["key"]] = one
+        end = time.perf_counter() + _WARM_UP_SECONDS
         for _ in range(_WARM_UP):
             one.call()
+            if time.perf_counter() > end:
+                break
         log.empty()
         return {"seconds": _time(one.call)}
     return measure(prepared[request["key"]], request["seconds"], log)

@@ -6,6 +6,8 @@ products and copies of the experiments, so a kernel is let go only where it is w
 
 from __future__ import annotations
 
+import math
+
 from bench.contract.ceilings import MATRIX_PRODUCT
 from bench.contract.cost import list_kernels
 from bench.plan.ceilings import Ceiling
@@ -41,6 +43,8 @@ class QuickLimits:
 
     def _find_bandwidth(self, working_set_bytes: int) -> float:
         smaller = [size for size in self._bandwidths if size <= working_set_bytes]
-        own = max(smaller, default=min(self._bandwidths))
+        if not smaller:
+            return math.inf  # a cache's, which was not measured here
+        own = max(smaller)
         # A small set may by chance have been measured slower than a larger one.
         return max(rate for size, rate in self._bandwidths.items() if size >= own)

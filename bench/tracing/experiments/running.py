@@ -86,8 +86,10 @@ def run_experiments(
 
 
 def _count_threads(environment: Mapping[str, Any]) -> int:
-    threads = environment.get("threads", {}).get("intra_op") or 0
-    return threads or environment["cores"]
+    asked = environment.get("flags", {}).get("TF_NUM_INTRAOP_THREADS", "")
+    from_variable = int(asked) if asked.isdecimal() else 0
+    configured = environment.get("threads", {}).get("intra_op") or 0
+    return configured or from_variable or environment["cores"]
 
 
 def _set_variables(conditions: Conditions, groups: Sequence[Sequence[ConvCase]]) -> dict[str, dict[str, str]]:
@@ -178,6 +180,8 @@ class _Laboratory:
             longer = _LONGER.get(planned.arm, 1)
             is_long = bool(runners) and runners[0].call_seconds * longer > _LONGEST_CALL_SECONDS
             if (is_long and planned.arm != names.OTHER) or count_image_bytes(planned.case) > _MOST_BYTES:
+                if planned.arm == names.ALONE:
+                    return []
                 continue
             runner = self._prepare(planned)
             # Another implementation that is clearly slower explains nothing.

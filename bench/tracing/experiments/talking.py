@@ -10,12 +10,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 _MODULE = "bench.tracing.experiments.child"
 #: To load a framework on a busy machine, and to run one request.
-_START_SECONDS, _ANSWER_SECONDS = 180, 120
+_START_SECONDS, _ANSWER_SECONDS = 180, 300
 
 
 class ChildLost(RuntimeError):
@@ -64,7 +64,10 @@ class Child:
             raise ChildLost(f"the process {self.name!r} did not answer for {seconds} s") from None
         if not line:
             raise ChildLost(self._describe_end())
-        return json.loads(line)
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise ChildLost(f"the process {self.name!r} answered {line[:100]!r}") from None
 
     def _describe_end(self) -> str:
         status = self._process.wait()
@@ -75,7 +78,7 @@ class Child:
     def end(self) -> None:
         """End the process, whatever it does."""
         self._process.kill()
-        with self._process:  # which closes its pipes
+        with suppress(OSError), self._process:  # which closes its pipes, though nobody reads what is left
             pass
         self._errors.close()
 

@@ -11,9 +11,9 @@ from typing import Any
 from bench.contract.experiments import Arm
 from bench.plan.ceilings import Ceiling
 from bench.plan.experiments import PlannedArm
-from bench.tracing.experiments.talking import Child
+from bench.tracing.experiments.talking import Child, ChildLost
 
-#: A slice is about so long, and two calls at least.
+#: A slice is about so long, and two calls at least, or one that takes long.
 _SLICE_SECONDS = 0.005
 #: Turns are so many, or fewer (but never under the least) where they would take longer than the budget.
 _TURNS, _LEAST_TURNS, _BUDGET_SECONDS = 12, 6, 8.0
@@ -49,13 +49,18 @@ class Runner:
 
     def measure(self) -> dict[str, Any]:
         """One slice, which counts as none."""
-        self.first = self.child.ask(do="measure", key=self.key, seconds=_SLICE_SECONDS)
+        self.first = self._measure()
         return self.first
 
     def take_slice(self) -> None:
         """Add one slice. Raises ``ChildLost``."""
+        self.slices.append(self._measure())
+
+    def _measure(self) -> dict[str, Any]:
         answer = self.child.ask(do="measure", key=self.key, seconds=_SLICE_SECONDS)
-        self.slices.append(answer)
+        if "error" in answer:
+            raise ChildLost(f"{self.planned.case.id} cannot run any more: {answer['error']}")
+        return answer
 
     def find_kernel(self, kernel: str) -> tuple[float, float]:
         """The kernel's seconds and its share of the step in the first slice; 0 where the log lacks it."""
