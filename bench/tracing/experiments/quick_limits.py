@@ -13,8 +13,8 @@ from bench.contract.cost import list_kernels
 from bench.plan.ceilings import Ceiling
 from bench.plan.experiments import PlannedKernel
 
-#: A reader is told that a kernel is slow under half of its limit. Quick limits may be a third too high.
-_SURELY_NOT_SLOW = 0.67
+#: A reader is told that a kernel is slow under half of its limit. In a slow hour quick limits may be half too high.
+_SURELY_NOT_SLOW = 0.8
 
 
 class QuickLimits:
