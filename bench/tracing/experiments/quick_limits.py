@@ -13,7 +13,7 @@ from bench.contract.cost import list_kernels
 from bench.plan.ceilings import Ceiling
 from bench.plan.experiments import PlannedKernel
 
-#: A reader is told that a kernel is slow under half of its limit. In a slow hour quick limits may be half too high.
+#: A reader is told that a kernel is slow under half of its limit. In a slow hour quick limits are too high.
 _SURELY_NOT_SLOW = 0.8
 
 
