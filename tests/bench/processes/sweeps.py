@@ -82,9 +82,9 @@ def kept(folder):
 
 
 def wait_for(true):
-    for _ in range(200):
+    for _ in range(1200):
         found = true()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError("waited for ten seconds")
+    raise AssertionError("waited for a minute")
