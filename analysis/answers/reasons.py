@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from analysis.reasons.causes.parts import CAUSE_NAMES
+from analysis.reasons.causes.parts import CAUSE_NAMES, select_tested
 from analysis.reasons.detectors.words import name_kernel
 from analysis.reasons.explanation import Explained, Explanation
 from analysis.reasons.findings import UNEXPLAINED
@@ -61,18 +58,12 @@ def _count_unexplained(slower: list[Explanation]) -> tuple[int, int]:
     for one in slower:
         own = [finding for finding in one.findings if finding.layer == one.separable.layer]
         unexplained = {kernel for finding in own if finding.code == UNEXPLAINED for kernel in finding.kernels}
-        rows = select_tested_kernels(one.operations)
+        rows = select_tested(one.operations)
         rows = rows[rows["layer"] == one.separable.layer]
         without_test = unexplained - set(zip(rows["operation"], rows["role"], strict=True))
         untested += bool(without_test)
         tested += bool(unexplained and not without_test)
     return untested, tested
-
-
-def select_tested_kernels(operations: pd.DataFrame) -> pd.DataFrame:
-    """The rows of ``operations`` (see ``tabulate_operations``) whose time experiments divide into causes."""
-    is_tested = [isinstance(causes, tuple) for causes in operations["causes"]]
-    return operations[np.array(is_tested, dtype=bool)]
 
 
 def name_layers_kernel(row: Mapping[str, Any]) -> str:

@@ -111,7 +111,7 @@ def _draw_measured(axis: Axes, place: int, explanation: Explanation) -> None:
 
 
 def draw_kernel_sums(kernels: pd.DataFrame) -> Figure:
-    """A bar a kernel of ``select_tested_kernels``: its least time, each cause, and what is left, in ms."""
+    """A bar a kernel of ``select_tested``: its least time, each cause, and what is left, in ms."""
     rows = kernels.to_dict("records")
     parts = {words: lengths for words, lengths in _divide_times(rows).items() if lengths.any()}
     legend_lines = -(-len(parts) // _LEGEND_COLUMNS)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from analysis.reasons.causes.parts import select_tested
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.statistics import verdicts
 from analysis.traces.step import KERNELS
@@ -81,9 +81,7 @@ class TracedLayer:
     @property
     def tested_kernels(self) -> pd.DataFrame:
         """The convolutions whose time experiments divide into causes."""
-        kernels = self.kernels
-        is_tested = np.array([isinstance(causes, tuple) for causes in kernels["causes"]], dtype=bool)
-        return kernels[is_tested]
+        return select_tested(self.kernels)
 
     @property
     def untested_kernels(self) -> pd.DataFrame:

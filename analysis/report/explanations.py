@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.answers.reasons import select_tested_kernels
 from analysis.pairs.remedies import describe_gains, tabulate_remedies
 from analysis.pairs.table import tabulate_pairs
+from analysis.reasons.causes.parts import select_tested
 from analysis.reasons.explaining import explain_pairs
 from analysis.reasons.explanation import Explained, Explanation
 from analysis.results.selection import describe_place
@@ -73,7 +73,7 @@ def find_tested_elsewhere(
 
 
 def _has_tested(explained: Explained) -> bool:
-    return any(len(select_tested_kernels(one.operations)) for one in explained.pairs)
+    return any(len(select_tested(one.operations)) for one in explained.pairs)
 
 
 def choose_explanations(

@@ -56,6 +56,12 @@ def list_kernels(case: ConvCase) -> tuple[Kernel, ...]:
     return tuple(count[operation](case, role) for operation, role in list_roles(case))
 
 
+def find_kernel(case: ConvCase, operation: str, role: str) -> Kernel | None:
+    """The kernel of ``case`` of this operation and role; ``None`` where it has none."""
+    kernels = list_kernels(case)
+    return next((one for one in kernels if (one.operation, one.role) == (operation, role)), None)
+
+
 def _list_kernels_of_split(case: ConvCase) -> tuple[Kernel, ...]:
     """Those of a separable layer, but for m depthwise kernels of multiplier 1 in the place of one of m.
 

@@ -14,7 +14,7 @@ from bench.contract.cases import TENSORFLOAT32, ConvCase
 from bench.frameworks import host
 from bench.frameworks.interface import Call, NetworkStep, call_once, name_refusals, refuse_tensorfloat32
 from bench.frameworks.native_errors import keep_native_errors
-from bench.machine.capacity import count_processors
+from bench.machine.capacity import count_processors, read_asked_threads
 
 # While it loads and looks for GPUs, TensorFlow logs to the terminal, whatever its log level is.
 with keep_native_errors(hidden=True):
@@ -250,11 +250,9 @@ def _synchronise(function: Callable, arguments: Sequence[tf.Tensor], device: str
 
 
 def _count_threads() -> int:
-    """The threads of an operation; the variable is read by TensorFlow's native code alone."""
-    asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
-    from_variable = int(asked) if asked.isdecimal() else 0
+    """The threads of an operation."""
     configured = tf.config.threading.get_intra_op_parallelism_threads()
-    return configured or from_variable or count_processors()
+    return configured or read_asked_threads(os.environ) or count_processors()
 
 
 def _create_tensor(array: Any, dtype: str) -> tf.Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import psutil
@@ -25,6 +26,15 @@ def count_processors() -> int:
     if hasattr(process, "cpu_affinity"):
         return len(process.cpu_affinity())
     return psutil.cpu_count() or 1
+
+
+def read_asked_threads(variables: Mapping[str, str]) -> int:
+    """The threads of an operation that TensorFlow is asked for by its variable; 0 where it is not asked.
+
+    Its native code alone reads the variable: its own functions do not tell of it.
+    """
+    asked = variables.get("TF_NUM_INTRAOP_THREADS", "")
+    return int(asked) if asked.isdecimal() else 0
 
 
 def count_cores(root: Path = _ROOT) -> int:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.contract import experiments as names
-from bench.contract.cases import CAUSAL, GROUPED, SPLIT, ConvCase
-from bench.contract.kernels import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, POINTWISE, list_roles
+from bench.contract.cases import CAUSAL, GROUPED, SPLIT, ConvCase, split_parts
+from bench.contract.kernels import DENSE, DEPTHWISE, FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, list_roles
 
 _HALF_PRECISION = ("float16", "bfloat16")
 #: Bytes of a vector register by what oneDNN calls the processor's instructions; else a narrow one.
@@ -93,27 +93,21 @@ def isolate_kernel(case: ConvCase, operation: str, role: str) -> ConvCase | None
     """
     if case.layer in (GROUPED, SPLIT) or case.padding == CAUSAL:
         return None
-    changes: dict[str, Any] = {"use_bias": False, "activation": None}
-    changes["direction"] = "forward" if role == FORWARD else "backward"
-    changes["input_gradient"] = role != "weight_gradient"
-    if operation == DEPTHWISE:
-        changes |= {"layer": "depthwise_conv2d", "filters": case.in_channels * case.depth_multiplier}
-    elif operation == POINTWISE and case.is_separable:
-        height, width = case.output_size
-        changes |= {
-            "layer": "pointwise_conv2d",
-            "height": height,
-            "width": width,
-            "in_channels": case.in_channels * case.depth_multiplier,
-            "kernel_size": (1, 1),
-            "strides": (1, 1),
-            "dilation_rate": (1, 1),
-            "padding": "same",
-            "depth_multiplier": 1,
-        }
-    elif operation == DENSE:
-        changes["layer"] = "conv2d"
-    return dataclasses.replace(case, **changes)
+    return dataclasses.replace(
+        _find_part(case, operation),
+        direction="forward" if role == FORWARD else "backward",
+        input_gradient=role != WEIGHT_GRADIENT,
+        use_bias=False,
+        activation=None,
+    )
+
+
+def _find_part(case: ConvCase, operation: str) -> ConvCase:
+    """The layer of this operation alone; of a 1-D layer as one row of an image, which it computes as."""
+    if case.is_separable:
+        depthwise, pointwise = split_parts(dataclasses.replace(case, layer="separable_conv2d"))
+        return depthwise if operation == DEPTHWISE else pointwise
+    return dataclasses.replace(case, layer="conv2d") if operation == DENSE else case
 
 
 def group_cases(cases: Sequence[ConvCase]) -> list[list[ConvCase]]:

@@ -57,9 +57,8 @@ class Arms:
 
         None where ``alone`` has no time of its own.
         """
-        times = self.time(alone)
         outside = None if alone is None else self._subtract_call(alone)
-        if times is None or outside is None or not (outside > 0).all():
+        if outside is None or not (outside > 0).all():
             return None
         return np.array([outside, other.wall_seconds])
 

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.limits.roofline import COMPUTE, Ceilings, Limit, compute_kernel_limit
 from analysis.statistics.resampling import DRAWS, resample_median
 from bench.contract.cases import ConvCase
-from bench.contract.cost import Kernel, list_kernels
+from bench.contract.cost import find_kernel
 from bench.contract.experiments import PRODUCT, SINGLE_THREAD, STREAM, Arm, Experiments, ThreadScaling
 
 #: Turns of the ceilings belong to no turns of kernels.
@@ -24,14 +24,9 @@ class Machine:
     ceilings: Ceilings
     experiments: Experiments
 
-    def find_kernel(self, case: ConvCase, operation: str, role: str) -> Kernel | None:
-        """What the kernel of ``case`` costs; None where it has no such kernel."""
-        kernels = list_kernels(case)
-        return next((one for one in kernels if (one.operation, one.role) == (operation, role)), None)
-
     def limit(self, case: ConvCase, operation: str, role: str) -> Limit | None:
         """The least time of the kernel of ``case``; None where it has none, or its dtype no ceiling."""
-        kernel = self.find_kernel(case, operation, role)
+        kernel = find_kernel(case, operation, role)
         if kernel is None or not self.ceilings.can_judge(case):
             return None
         return compute_kernel_limit(kernel, case.dtype, self.ceilings)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 COLD_DATA = "cold_data"
 FIXED_COST = "fixed_cost"
 THREADS = "threads"
@@ -48,6 +51,12 @@ class Cause:
             "interval": list(self.interval),
             "evidence": dict(self.evidence),
         }
+
+
+def select_tested(operations: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``operations`` (see ``tabulate_operations``) whose time experiments divide into causes."""
+    is_tested = [isinstance(causes, tuple) for causes in operations["causes"]]
+    return operations[np.array(is_tested, dtype=bool)]
 
 
 @dataclass(frozen=True)

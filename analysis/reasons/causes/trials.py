@@ -15,6 +15,7 @@ import numpy as np
 from analysis.reasons.causes.arms import Arms
 from analysis.reasons.causes.machine import Machine, name_working_set
 from analysis.statistics.resampling import resample_median
+from bench.contract.cost import find_kernel
 from bench.contract.experiments import (
     ALONE,
     AVX2,
@@ -200,8 +201,8 @@ class Trials:
         if setting in (BATCH_2, BATCH_4):
             return alone.case.batch / arm.case.batch
         by_limit = self._scale(alone, arm)
-        own = self.machine.find_kernel(alone.case, self.operation, self.role)
-        other = self.machine.find_kernel(arm.case, self.operation, self.role)
+        own = find_kernel(alone.case, self.operation, self.role)
+        other = find_kernel(arm.case, self.operation, self.role)
         return max(by_limit, own.flops / other.flops) if by_limit and own and other else None
 
     def try_ceiling(self) -> Outcome | None:
@@ -224,7 +225,7 @@ class Trials:
     def _reach(self, arm: Arm) -> np.ndarray | None:
         """The share of its limit, with as many threads as its process has, that ``arm`` reaches."""
         times = self.arms.time(arm)
-        kernel = self.machine.find_kernel(arm.case, self.operation, self.role)
+        kernel = find_kernel(arm.case, self.operation, self.role)
         limit = self.machine.limit(arm.case, self.operation, self.role)
         if times is None or kernel is None or limit is None:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analysis.reasons.detectors.advice import ADVICE
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
 from analysis.traces.naming import REORDER, SPACE_TO_BATCH, TRANSPOSE
@@ -48,7 +49,7 @@ def find_reorders(layer: TracedLayer) -> Iterator[Finding]:
             "reorders",
             rows,
             "oneDNN reorders weights into blocks and back at every step",
-            Advice("larger batches spread it over more images", (LARGER_BATCH,)),
+            ADVICE[LARGER_BATCH],
             evidence={"calls_a_step": float(rows["calls"].sum())},
         )
 
@@ -73,7 +74,7 @@ def find_transposes(layer: TracedLayer) -> Iterator[Finding]:
         return
     advice = NO_ADVICE
     if layer.case.data_format == "channels_first":
-        advice = Advice("use channels_last", (CHANNELS_LAST,))
+        advice = ADVICE[CHANNELS_LAST]
     elif layer.compiled:
         advice = layer.without_xla
     yield layer.make_finding("transposes", rows, "Tensors are transposed between layouts", advice)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.limits.roofline import BANDWIDTH
 from analysis.limits.vectors import count_channels, count_lanes
+from analysis.reasons.detectors.advice import ADVICE
 from analysis.reasons.detectors.thresholds import SLOW
 from analysis.reasons.detectors.words import describe_refusals, name_kernel, name_kernels
 from analysis.reasons.findings import NO_ADVICE, Advice, Finding
@@ -28,13 +29,6 @@ _HALF_PRECISION = ("float16", "bfloat16")
 _WIDEST = 3
 
 
-#: What does away with a cause.
-_ADVICE = {
-    SPLIT_DEPTH_MULTIPLIER: Advice(
-        "write it as several depthwise layers of depth multiplier 1", (SPLIT_DEPTH_MULTIPLIER,)
-    ),
-    SMALLER_KERNEL: Advice("use 3x3 kernels, two of them for the same reach", (SMALLER_KERNEL,)),
-}
 #: What is known from reading sources, not from the log.
 _FROM_SOURCES = ", as oneDNN's sources for x86 of that time say; its log gives no reasons"
 #: Parts of the names of implementations for ARM, which those sources are not.
@@ -88,7 +82,7 @@ def _find_cause(row: Mapping[str, Any], layer: TracedLayer) -> _Cause:
         return _guess_cause(row, layer.case)
     known = find_known_refusal(row["refusals"], layer.onednn_version, layer.case)
     if known:
-        advice = _ADVICE.get(known.remedy, NO_ADVICE)
+        advice = ADVICE.get(known.remedy, NO_ADVICE)
         return _Cause(known.parameter, f", since {known.condition}", advice, known)
     return _Cause("refused") if row["refusals"] else _UNKNOWN
 
@@ -101,11 +95,11 @@ def _guess_cause(row: Mapping[str, Any], case: ConvCase) -> _Cause:
         return _UNKNOWN
     if case.depth_multiplier > 1:
         condition = f", since the depth multiplier is {case.depth_multiplier}{_FROM_SOURCES}"
-        return _Cause("depth_multiplier", condition, _ADVICE[SPLIT_DEPTH_MULTIPLIER])
+        return _Cause("depth_multiplier", condition, ADVICE[SPLIT_DEPTH_MULTIPLIER])
     width = case.kernel_size[1]
     if row["role"] == WEIGHT_GRADIENT and width > _WIDEST:
         condition = f", since the kernel is {width} wide, more than {_WIDEST}{_FROM_SOURCES}"
-        return _Cause("kernel_width", condition, _ADVICE[SMALLER_KERNEL])
+        return _Cause("kernel_width", condition, ADVICE[SMALLER_KERNEL])
     return _UNKNOWN
 
 

@@ -16,6 +16,7 @@ from analysis.reasons.causes.parts import (
     THREADS,
     Cause,
 )
+from analysis.reasons.detectors.advice import ADVICE
 from analysis.reasons.detectors.words import name_kernel
 from analysis.reasons.findings import NO_ADVICE, UNEXPLAINED, Advice, Finding
 from analysis.reasons.traced_layer import TracedLayer
@@ -199,7 +200,7 @@ _SENTENCES: dict[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
 
 def _advise(code: str, lost: Sequence[_Lost], layer: TracedLayer) -> Advice:
     if code == FIXED_COST:
-        return Advice("larger batches spread it over more images", (LARGER_BATCH,))
+        return ADVICE[LARGER_BATCH]
     if code == THREADS:
         return _advise_on_threads(lost)
     if code == EMPTY_LANES:
@@ -246,11 +247,9 @@ def _advise_on_implementation(name: str, cause: Cause, layer: TracedLayer) -> Ad
         FLOAT32: Advice("compute this layer in float32"),
         NO_ONEDNN: Advice(f"TF_ENABLE_ONEDNN_OPTS=0 {faster}"),
         AVX2: Advice(f"ONEDNN_MAX_CPU_ISA=AVX2 {faster}"),
-        LAST_CHANNELS: Advice("use channels_last", (CHANNELS_LAST,)),
-        ONE_MULTIPLIER: Advice(
-            "write it as several depthwise layers of depth multiplier 1", (SPLIT_DEPTH_MULTIPLIER,)
-        ),
-        THREE_WIDE: Advice("use 3x3 kernels, two of them for the same reach", (SMALLER_KERNEL,)),
+        LAST_CHANNELS: ADVICE[CHANNELS_LAST],
+        ONE_MULTIPLIER: ADVICE[SPLIT_DEPTH_MULTIPLIER],
+        THREE_WIDE: ADVICE[SMALLER_KERNEL],
     }
     return known[setting]
 

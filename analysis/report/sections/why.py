@@ -11,7 +11,6 @@ import pandas as pd
 from analysis import commands
 from analysis.answers.reasons import (
     name_layers_kernel,
-    select_tested_kernels,
     write_controls,
     write_interval,
     write_reasons,
@@ -21,7 +20,7 @@ from analysis.figures.explanations import draw_kernel_sums, draw_waterfall
 from analysis.figures.rendering import Renderer
 from analysis.figures.rooflines import draw_operation_roofline, find_operation_points
 from analysis.reasons import stopwatches
-from analysis.reasons.causes.parts import CAUSE_NAMES, Cause
+from analysis.reasons.causes.parts import CAUSE_NAMES, Cause, select_tested
 from analysis.reasons.explanation import Explained, Explanation, write_operations_as_text
 from analysis.reasons.shown_operations import (
     LEAST_SHARE_ON_PAGE,
@@ -80,7 +79,7 @@ def _list_operations(explanation: Explanation) -> list[dict[str, Any]]:
 
 def _list_sums(explanation: Explanation) -> dict[str, Any]:
     """The table of where tested kernels' time goes: the causes that any of them has, and a row a kernel."""
-    kernels = select_tested_kernels(explanation.operations).to_dict("records")
+    kernels = select_tested(explanation.operations).to_dict("records")
     claimed = [{cause.cause: cause for cause in row["causes"]} for row in kernels]
     codes = [code for code in CAUSE_NAMES if any(code in causes for causes in claimed)]
     return {
@@ -109,7 +108,7 @@ def _describe_part(cause: Cause | None) -> dict[str, Any] | None:
 
 def _render_kernel_sums(shown: Sequence[ShownExplanation], renderer: Renderer) -> dict[str, ReportFigure]:
     """By anchor, the picture of where slow kernels' time goes; none where no kernel was tested."""
-    tested = {one.anchor: (one, select_tested_kernels(one.explanation.operations)) for one in shown}
+    tested = {one.anchor: (one, select_tested(one.explanation.operations)) for one in shown}
     return {
         anchor: ReportFigure(
             key=f"{anchor}_kernels",

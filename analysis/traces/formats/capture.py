@@ -14,7 +14,7 @@ from bench.contract.networks import NetworkCapture
 from bench.contract.trace_folder import Capture
 
 #: What reading a damaged or foreign file raises.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     ValueError,
     KeyError,
@@ -31,7 +31,7 @@ def read_capture(file: Path, case: ConvCase) -> Capture:
         content = json.loads(file.read_text(encoding="utf-8"))
         capture = Capture.from_dict(content)
         _check_times(capture)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise TraceError(f"{file} does not say how the trace was captured: {error}") from error
     if capture.case != case:
         raise TraceError(f"{file.parent} holds the trace of another case, {capture.case.id}")
@@ -43,7 +43,7 @@ def read_network_capture(file: Path) -> NetworkCapture:
     try:
         capture = NetworkCapture.from_dict(json.loads(file.read_text(encoding="utf-8")))
         _check_times(capture)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise TraceError(f"{file} does not say how the network was traced: {error}") from error
     return capture
 

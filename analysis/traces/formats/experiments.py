@@ -5,22 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from analysis.traces.formats.capture import DAMAGE
 from analysis.traces.formats.packed import find_file, read_text
 from bench.contract.cases import ConvCase
 from bench.contract.experiments import ARMS, FRIENDLY, OTHER, SETTINGS, Arm, Experiments, ThreadScaling
 
 #: No clock tells shorter times.
 _SHORTEST = 1e-12
-#: What reading a damaged or foreign file raises.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
 _MOST_THREADS = 1 << 16
 #: Pixels of a side, and turns: more than this nobody measures, but a damaged file may say.
 _MOST = 1 << 16
@@ -40,7 +31,7 @@ def read_experiments(file: Path, case: ConvCase, problems: list[str]) -> Experim
     except KeyError as error:
         problems.append(f"cannot read {file}: it has no {error}")
         return None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         problems.append(f"cannot read {file}: {error}")
         return None
     if experiments.case != case:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from bench.contract.ceilings import MATRIX_PRODUCT
-from bench.contract.cost import list_kernels
+from bench.contract.cost import find_kernel
 from bench.plan.ceilings import Ceiling
 from bench.plan.experiments import PlannedKernel
 
@@ -34,10 +34,9 @@ class QuickLimits:
     def may_be_slow(self, kernel: PlannedKernel, seconds: float) -> bool:
         """Whether ``kernel``, which took ``seconds``, may be under half of its limit."""
         is_known = self._peak_flops and self._bandwidths and kernel.case.dtype == "float32"
-        if not is_known or kernel.case.mode == "xla":
+        cost = find_kernel(kernel.case, kernel.operation, kernel.role)
+        if not is_known or cost is None or kernel.case.mode == "xla":
             return True
-        costs = {(one.operation, one.role): one for one in list_kernels(kernel.case)}
-        cost = costs[kernel.operation, kernel.role]
         least = max(cost.flops / self._peak_flops, cost.bytes / self._find_bandwidth(cost.bytes))
         return least / seconds < _SURELY_NOT_SLOW
 

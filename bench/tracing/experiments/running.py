@@ -18,6 +18,7 @@ from bench.contract.ceilings import COPY, EMPTY_CALL, MATRIX_PRODUCT
 from bench.contract.experiments import Arm, Experiments, KernelExperiment, ThreadScaling
 from bench.contract.kernels import list_roles
 from bench.contract.writing import replace_file
+from bench.machine.capacity import read_asked_threads
 from bench.plan.ceilings import Ceiling
 from bench.plan.experiments import (
     Conditions,
@@ -86,10 +87,9 @@ def run_experiments(
 
 
 def _count_threads(environment: Mapping[str, Any]) -> int:
-    asked = environment.get("flags", {}).get("TF_NUM_INTRAOP_THREADS", "")
-    from_variable = int(asked) if asked.isdecimal() else 0
+    """Those of an operation, as the environment says it."""
     configured = environment.get("threads", {}).get("intra_op") or 0
-    return configured or from_variable or environment["cores"]
+    return configured or read_asked_threads(environment.get("flags", {})) or environment["cores"]
 
 
 def _set_variables(conditions: Conditions, groups: Sequence[Sequence[ConvCase]]) -> dict[str, dict[str, str]]:
@@ -174,25 +174,13 @@ class _Laboratory:
         return steps
 
     def _prepare_arms(self, kernel: PlannedKernel) -> list[Runner]:
-        """The arms of ``kernel`` that can be had and do not take too long."""
-        runners: list[Runner] = []
-        for planned in list_arms(kernel, self._conditions):
-            longer = _LONGER.get(planned.arm, 1)
-            is_long = bool(runners) and runners[0].call_seconds * longer > _LONGEST_CALL_SECONDS
-            if (is_long and planned.arm != names.OTHER) or count_image_bytes(planned.case) > _MOST_BYTES:
-                if planned.arm == names.ALONE:
-                    return []
-                continue
-            runner = self._prepare(planned)
-            # Another implementation that is clearly slower explains nothing.
-            is_slower = bool(runner and runners) and runner.call_seconds > 2 * runners[0].call_seconds
-            if is_slower and planned.arm == names.OTHER and runner.call_seconds > _LONGEST_CALL_SECONDS:
-                continue
-            if runner:
-                runners.append(runner)
-            elif planned.arm == names.ALONE:
-                return []
-        return runners
+        """The arms of ``kernel`` that can be had and do not take too long, the kernel alone first."""
+        alone, *others = list_arms(kernel, self._conditions)
+        first = self._prepare(alone) if count_image_bytes(alone.case) <= _MOST_BYTES else None
+        if first is None:
+            return []
+        ready = (self._prepare(planned) for planned in others if _is_affordable(planned, first))
+        return [first, *(runner for runner in ready if runner and not _explains_nothing(runner, first))]
 
     def _prepare_empty(self, runners: Sequence[Runner]) -> list[Runner]:
         """An empty call in each process of ``runners``, in the mode of the first; none for eager ones."""
@@ -222,7 +210,8 @@ class _Laboratory:
             take_turns([*runners, *empty])
             # What the log does not show is timed from outside, and less by an empty call already.
             calls = [runner.collect(name) for runner in empty]
-            self._friendly[planned] = [_subtract_empty(runner.collect(name), calls) for runner in runners]
+            arms = [_subtract_empty(runner.collect(name), calls) for runner in runners]
+            self._friendly[planned] = [arm for arm in arms if arm]
         return self._friendly[planned]
 
     def _measure_scalings(self) -> tuple[ThreadScaling, ...]:
@@ -249,16 +238,33 @@ class _Laboratory:
         return tuple(found)
 
 
+def _is_affordable(planned: PlannedArm, alone: Runner) -> bool:
+    """Whether an arm of the kernel that is ``alone`` takes neither too long nor too much memory."""
+    seconds = alone.call_seconds * _LONGER.get(planned.arm, 1)
+    is_short = seconds <= _LONGEST_CALL_SECONDS or planned.arm == names.OTHER
+    return is_short and count_image_bytes(planned.case) <= _MOST_BYTES
+
+
+def _explains_nothing(runner: Runner, alone: Runner) -> bool:
+    """Whether it is another implementation, and long and clearly slower than the kernel ``alone``."""
+    is_slower = runner.call_seconds > max(2 * alone.call_seconds, _LONGEST_CALL_SECONDS)
+    return runner.planned.arm == names.OTHER and is_slower
+
+
 def _collect_step(step: Runner | None, kernel: PlannedKernel) -> list[Arm]:
     """The kernel inside the step, where oneDNN's log showed it in every turn."""
     arm = step.collect(f"{kernel.operation} {kernel.role}") if step else None
     return [arm] if arm and arm.seconds else []
 
 
-def _subtract_empty(arm: Arm, empty: Sequence[Arm]) -> Arm:
-    """``arm`` with its times from outside less those of an empty call, turn by turn; never below a tenth."""
+def _subtract_empty(arm: Arm, empty: Sequence[Arm]) -> Arm | None:
+    """``arm`` with its times from outside less those of an empty call, turn by turn.
+
+    What oneDNN's log shows stays as it is. ``None`` for what is too short for the clock outside.
+    """
     own = next((one for one in empty if one.process == arm.process), None)
-    if own is None:
+    if own is None or arm.seconds:
         return arm
-    pairs = zip(arm.wall_seconds, own.wall_seconds, strict=True)
-    return replace(arm, wall_seconds=tuple(max(wall - call, wall / 10) for wall, call in pairs))
+    calls = zip(arm.wall_seconds, own.wall_seconds, strict=True)
+    seconds = tuple(wall - call for wall, call in calls)
+    return replace(arm, wall_seconds=seconds) if min(seconds) > 0 else None

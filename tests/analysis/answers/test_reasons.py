@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from analysis.answers.reasons import select_tested_kernels, write_controls, write_reasons, write_sum
-from analysis.reasons.causes.parts import KERNEL_CEILING, THREADS, Cause
+from analysis.answers.reasons import write_controls, write_reasons, write_sum
+from analysis.reasons.causes.parts import KERNEL_CEILING, THREADS, Cause, select_tested
 from analysis.reasons.findings import UNEXPLAINED, Finding
 from tests.analysis.reasons import made_sums
 from tests.analysis.reasons.test_explaining import traced
@@ -48,10 +48,10 @@ def test_a_sum_is_one_line_whose_parts_are_named_and_have_their_intervals():
 
 def test_only_kernels_that_were_tested_have_a_sum(file):
     (one,) = made_sums.explain_file(file).pairs
-    rows = select_tested_kernels(one.operations)
+    rows = select_tested(one.operations)
     assert set(zip(rows["layer"], rows["operation"], rows["role"], strict=True)) == set(made_sums.TESTED)
     (none,) = made_sums.explain_file(file, tested={}).pairs
-    assert select_tested_kernels(none.operations).empty
+    assert select_tested(none.operations).empty
 
 
 def test_a_slow_kernel_that_nobody_tested_is_said_to_lack_evidence(file):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
@@ -15,22 +14,11 @@ from analysis.reasons.refusals import (
     quote_refusals,
 )
 from analysis.traces.formats.onednn_log import read_refusals
-from bench.contract.cases import ConvCase
 from bench.contract.kernels import DEPTHWISE, WEIGHT_GRADIENT
 from bench.contract.remedies import SMALLER_KERNEL, SPLIT_DEPTH_MULTIPLIER
 from tests.analysis.reasons.test_findings import JIT, find, row
+from tests.analysis.traces.test_onednn_log import STORED, WIDE
 
-LOGS = Path(__file__).parents[2] / "data" / "onednn_logs"
-CASE = ConvCase(
-    layer="depthwise_conv2d",
-    direction="train",
-    batch=2,
-    height=12,
-    width=12,
-    in_channels=16,
-    filters=16,
-    kernel_size=(5, 5),
-)
 TOO_WIDE = {"reason": "bad param", "place": "src/cpu/x64/jit_uni_dw_conv_kernel_utils.cpp:585"}
 NO_ISA = {"reason": "unsupported isa", "place": "src/cpu/x64/jit_uni_dw_conv_kernel_utils.cpp:476"}
 NO_FORMAT = {"reason": "unsupported format tag", "place": "src/cpu/x64/jit_avx2_1x1_conv_kernel_f32.cpp:808"}
@@ -41,12 +29,12 @@ def slow(*refusals, role=WEIGHT_GRADIENT, implementation=JIT, **more):
     return row(DEPTHWISE, role, of_limit=0.05, implementation=implementation, refusals=list(refusals), **more)
 
 
-def explain(*rows, case=CASE, version="3.7.3"):
+def explain(*rows, case=WIDE, version="3.7.3"):
     return find(*rows, case=case, onednn_version=version)
 
 
 def read(version):
-    found = read_refusals(LOGS / f"depthwise-5x5-v{version}.log", CASE)
+    found = read_refusals(STORED / f"depthwise-5x5-v{version}.log", WIDE)
     return list_refusals(found[DEPTHWISE, WEIGHT_GRADIENT])
 
 
@@ -94,12 +82,12 @@ def test_where_the_log_has_refusals_it_wins_over_what_sources_say():
 
 
 def test_a_known_place_counts_only_for_its_version_its_processor_and_a_case_that_has_the_condition():
-    narrow = dataclasses.replace(CASE, kernel_size=(5, 3))
-    assert find_known_refusal([NO_ISA, TOO_WIDE], "3.7.3", CASE).remedy == SMALLER_KERNEL
+    narrow = dataclasses.replace(WIDE, kernel_size=(5, 3))
+    assert find_known_refusal([NO_ISA, TOO_WIDE], "3.7.3", WIDE).remedy == SMALLER_KERNEL
     assert find_known_refusal([TOO_WIDE], "3.7.3", narrow) is None
-    assert find_known_refusal([TOO_WIDE], "3.7.2", CASE) is None
-    assert find_known_refusal([TOO_WIDE], "", CASE) is None
-    assert find_known_refusal([ON_ARM, {"reason": "", "place": ""}], "3.7.3", CASE) is None
+    assert find_known_refusal([TOO_WIDE], "3.7.2", WIDE) is None
+    assert find_known_refusal([TOO_WIDE], "", WIDE) is None
+    assert find_known_refusal([ON_ARM, {"reason": "", "place": ""}], "3.7.3", WIDE) is None
 
 
 def test_sources_for_x86_say_nothing_of_kernels_for_arm():
@@ -128,5 +116,5 @@ def test_every_known_place_says_how_it_was_confirmed_and_what_helps():
     for each in known:
         assert each.confirmed.startswith("AVX2, ")
         assert each.remedy in (SMALLER_KERNEL, SPLIT_DEPTH_MULTIPLIER)
-        holds = dataclasses.replace(CASE, depth_multiplier=2, filters=32)
+        holds = dataclasses.replace(WIDE, depth_multiplier=2, filters=32)
         assert each.holds_for(holds)

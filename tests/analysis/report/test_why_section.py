@@ -5,13 +5,13 @@ import re
 import matplotlib.pyplot as plt
 import pytest
 
-from analysis.answers.reasons import select_tested_kernels, write_sum
+from analysis.answers.reasons import write_sum
 from analysis.cli.terminal import format_explained
 from analysis.figures.explanations import draw_kernel_sums
 from analysis.figures.style import apply_style
 from analysis.pairs.remedies import tabulate_remedies
 from analysis.pairs.table import tabulate_pairs
-from analysis.reasons.causes.parts import CAUSES
+from analysis.reasons.causes.parts import CAUSES, select_tested
 from analysis.report import build, study
 from analysis.report.folder import write_report
 from analysis.results.loading import load_results
@@ -40,7 +40,7 @@ def folder(results, tmp_path_factory):
 @pytest.fixture
 def kernels(results):
     (one,) = made_sums.explain(results).pairs
-    return select_tested_kernels(one.operations)
+    return select_tested(one.operations)
 
 
 def find_rows(page):

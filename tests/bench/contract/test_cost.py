@@ -207,3 +207,10 @@ def test_the_articles_networks_have_its_parameters():
 
     assert network("conv2d") == 431_242
     assert network("separable_conv2d") == 414_899
+
+
+def test_a_kernel_is_found_by_its_operation_and_role():
+    case = ConvCase(layer="separable_conv2d", direction="train")
+    for kernel in cost.list_kernels(case):
+        assert cost.find_kernel(case, kernel.operation, kernel.role) == kernel
+    assert cost.find_kernel(case, "dense", "forward") is None

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from bench.machine import capacity
-from bench.machine.capacity import count_cores, count_processors, measure_memory
+from bench.machine.capacity import count_cores, count_processors, measure_memory, read_asked_threads
 
 MANY = 8
 TOTAL = 64 * 2**30
@@ -108,3 +108,9 @@ def test_what_this_process_may_use_here_can_be_counted():
     assert count_processors() == len(os.sched_getaffinity(0))
     assert 1 <= count_cores() <= count_processors()
     assert 2**20 < measure_memory() <= psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize(("value", "threads"), [("3", 3), ("", 0), ("many", 0), ("-1", 0), (None, 0)])
+def test_threads_are_asked_for_by_a_number(value, threads):
+    variables = {} if value is None else {"TF_NUM_INTRAOP_THREADS": value}
+    assert read_asked_threads(variables) == threads
