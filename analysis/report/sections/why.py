@@ -59,6 +59,7 @@ def build_section(study: Study, renderer: Renderer) -> Section:
             "long_kernel_seconds": stopwatches.LONG,
             "stopwatch_agreement": stopwatches.AGREEMENT,
             "trace_all": commands.TRACE_ALL,
+            "trace_telling": commands.TRACE_TELLING,
         },
         sentences=tuple(write_reasons(explained)),
         figures=(*rooflines, *waterfalls.values(), *kernel_sums.values()),
